@@ -1,0 +1,66 @@
+"""Stitch events into people across devices, merge their traits, and see which ad earned each conversion."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from datalyr_notebook.accessor import DatalyrAccessor
+from datalyr_notebook.attribution.attribute import attribute
+from datalyr_notebook.attribution.models import MODELS
+from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastNonDirect, LastTouch, Linear
+from datalyr_notebook.errors import DatalyrError
+from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.stitching import StitchRule, stitch
+from datalyr_notebook.journeys.conversions import find_conversions
+from datalyr_notebook.journeys.touches import find_touches
+from datalyr_notebook.loading.files import read_events, write_events
+from datalyr_notebook.loading.normalize import normalize_events
+from datalyr_notebook.loading.report import LoadReport
+from datalyr_notebook.loading.samples import load_sample
+from datalyr_notebook.traits import merge_traits
+
+if TYPE_CHECKING:
+    from datalyr_notebook import figures
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MODELS",
+    "Attribution",
+    "DatalyrAccessor",
+    "DatalyrError",
+    "FirstTouch",
+    "Hybrid",
+    "LastNonDirect",
+    "LastTouch",
+    "Linear",
+    "LoadReport",
+    "StitchRule",
+    "attribute",
+    "figures",
+    "find_conversions",
+    "find_touches",
+    "identity_links",
+    "load_sample",
+    "merge_traits",
+    "normalize_events",
+    "read_events",
+    "stitch",
+    "write_events",
+]
+
+_HEAVY = ("figures",)
+"""Rooms that load plotly: imported when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
+    if name in _HEAVY:
+        return import_module(f"{__name__}.{name}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,146 @@
+"""Every exception this package raises on purpose, and its words.
+
+An error names the step, what it needed, what it found, and the next move. Its facts stay on the
+exception as attributes, so that a program can act on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class DatalyrError(Exception):
+    """Base class of every error raised on purpose."""
+
+
+class OptionError(DatalyrError, ValueError):
+    """An argument has a value that the step does not know."""
+
+    def __init__(self, step: str, option: str, value: object, allowed: Iterable[str] | str) -> None:
+        self.step, self.option, self.value = step, option, value
+        known = allowed if isinstance(allowed, str) else "one of " + ", ".join(repr(one) for one in allowed)
+        super().__init__(f"{step}: {option}={shown(value)} is not known. Use {known}.")
+
+
+class SchemaError(DatalyrError, ValueError):
+    """A table does not have the shape a step needs."""
+
+
+class MissingColumnsError(SchemaError):
+    """A column that a step needs is not there."""
+
+    def __init__(self, step: str, needs: str, found: Iterable[object]) -> None:
+        self.step, self.needs, self.found = step, needs, [str(one) for one in found]
+        have = "only " + ", ".join(repr(one) for one in self.found[:20]) if self.found else "no columns"
+        more = f" and {len(self.found) - 20} more" if len(self.found) > 20 else ""
+        super().__init__(
+            f"{step} reads {needs}, but the table has {have}{more}. "
+            "Rename your columns with normalize_events(df, columns={...})."
+        )
+
+
+class ColumnIndexError(SchemaError):
+    """Column names that do not name one column each: duplicates, or a MultiIndex."""
+
+    def __init__(self, step: str, problem: str, fix: str) -> None:
+        self.step, self.problem = step, problem
+        super().__init__(f"{step} needs one plain name per column, but {problem}. {fix}")
+
+
+class DamagedIdError(SchemaError):
+    """An id column holds numbers that have lost digits or zeros."""
+
+    def __init__(self, column: str, dtype: str, example: object) -> None:
+        self.column, self.dtype, self.example = column, dtype, example
+        super().__init__(
+            f"normalize_events needs ids as text, but {column!r} has dtype {dtype} (for example {example!r}): "
+            "leading zeros and digits beyond the 15th are already lost. Read the file again with "
+            f"dtype={{{column!r}: str}}, or with read_events(path)."
+        )
+
+
+class NotStitchedError(SchemaError):
+    """A step needs to know whose row each event is."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        super().__init__(f"{step} needs stitched events (columns person_id and person_via). Call stitch(events) first.")
+
+
+class TimestampError(DatalyrError, ValueError):
+    """A timestamp that cannot be read, or is not there."""
+
+    def __init__(self, problem: str, examples: Iterable[object], fix: str) -> None:
+        self.examples = list(examples)[:3]
+        listed = ", ".join(shown(one) for one in self.examples)
+        super().__init__(f"normalize_events reads 'timestamp' as UTC, but {problem} (for example {listed}). {fix}")
+
+
+class SourceError(DatalyrError, ValueError):
+    """What read_events was given holds no events it can read."""
+
+    def __init__(self, source: str, problem: str, fix: str) -> None:
+        self.source = source
+        super().__init__(f"read_events cannot read {source}: {problem}. {fix}")
+
+
+class LineError(SourceError):
+    """One line of a file is damaged."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        self.file, self.line = file, line
+        super().__init__(
+            f"line {line} of {file}",
+            problem,
+            "Mend the line, or pass errors='collect' to load the rest and keep this one in the report.",
+        )
+
+
+class CurrencyError(DatalyrError, ValueError):
+    """Money in several currencies, or a currency without a rate."""
+
+    def __init__(self, found: Iterable[str], missing: Iterable[str] = ()) -> None:
+        self.found, self.missing = sorted(found), sorted(missing)
+        lacking = f", and rates= has none for {', '.join(self.missing)}" if self.missing else ""
+        super().__init__(
+            f"find_conversions adds up values, but they come in {', '.join(self.found) or 'no currency'}{lacking}. "
+            "Pass rates={'EUR': 1.08, 'USD': 1.0}: what one unit of each is worth in the currency you report in."
+        )
+
+
+class UnknownPersonError(DatalyrError, LookupError):
+    """Nobody has this id."""
+
+    def __init__(self, step: str, asked: object, nearest: Iterable[str]) -> None:
+        self.step, self.asked, self.nearest = step, asked, list(nearest)
+        near = f" Nearest: {', '.join(shown(one) for one in self.nearest)}." if self.nearest else ""
+        super().__init__(f"{step} found no person, user_id or anonymous_id {shown(asked)}.{near}")
+
+
+class AmbiguousPersonError(DatalyrError, LookupError):
+    """An id that several persons have, such as the anonymous_id of a shared device."""
+
+    def __init__(self, step: str, asked: object, persons: Iterable[str]) -> None:
+        self.step, self.asked, self.persons = step, asked, list(persons)
+        listed = ", ".join(shown(one) for one in self.persons[:5])
+        more = f" and {len(self.persons) - 5} more" if len(self.persons) > 5 else ""
+        super().__init__(
+            f"{step} needs one person, but {shown(asked)} is on rows of {len(self.persons)}: {listed}{more}. "
+            "Pass one of these person_ids."
+        )
+
+
+class ModelError(DatalyrError, ValueError):
+    """A model gave weights that are none."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        self.model, self.problem = model, problem
+        super().__init__(
+            f"attribute needs of {model}.weights one number ≥ 0 a touch, summing to 1 in each journey, but {problem}."
+        )
+
+
+def shown(value: object, *, width: int = 80) -> str:
+    """A value as an error shows it: its repr, cut in the middle when long."""
+    text = repr(value)
+    return text if len(text) <= width else f"{text[: width // 2]}…{text[-width // 4 :]}"

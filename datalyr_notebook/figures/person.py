@@ -1,0 +1,46 @@
+"""Which person an id means, when an analyst asks for one by any id of theirs."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final
+
+import pandas as pd
+
+from datalyr_notebook import errors
+
+MOST_CANDIDATES: Final = 3_000
+"""Ids compared with one that nobody has, to name the nearest."""
+LONGEST_ASKED: Final = 200
+"""An id longer than this is compared with none: the comparison takes the square of its length."""
+
+
+def find_person(step: str, stitched: pd.DataFrame, asked: object) -> str:
+    """The person_id that is asked for, or that one person's rows with this user_id or anonymous_id have.
+
+    Raises UnknownPersonError where nobody has the id, AmbiguousPersonError where several persons do;
+    ``step`` is who asks.
+
+    >>> stitched = pd.DataFrame({"person_id": ["user_789", "user_789"], "anonymous_id": ["anon_a", "anon_b"]})
+    >>> find_person("journey_timeline", stitched, "anon_b")
+    'user_789'
+    """
+    ids = {name: stitched[name] for name in ("person_id", "user_id", "anonymous_id") if name in stitched.columns}
+    if isinstance(asked, str | int) and not isinstance(asked, bool):
+        for column in ids.values():
+            has_id = (column.astype(object) == str(asked)).to_numpy(dtype=bool)
+            owners = stitched["person_id"][has_id].dropna().unique().tolist()
+            if len(owners) > 1:
+                raise errors.AmbiguousPersonError(step, asked, owners)
+            if owners:
+                return str(owners[0])
+    raise errors.UnknownPersonError(step, asked, _nearest(list(ids.values()), str(asked)))
+
+
+def _nearest(ids: list[pd.Series], asked: str) -> list[str]:
+    """Up to three ids that resemble one nobody has, from those of similar length."""
+    if len(asked) > LONGEST_ASKED:
+        return []
+    known = dict.fromkeys(str(one) for column in ids for one in column.dropna().unique())
+    alike = [one for one in known if abs(len(one) - len(asked)) <= 4]
+    return difflib.get_close_matches(asked, alike[:MOST_CANDIDATES])

@@ -1,0 +1,196 @@
+"""One person's journey: a lane per device, with its touches, identify links and conversions in time.
+
+``journey_timeline_data`` returns the rows that are drawn, ``journey_timeline`` draws them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import options, order, schema
+from datalyr_notebook.figures.person import find_person
+from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.timeline_axis import compressed_axis, find_zone, true_axis, width_of
+from datalyr_notebook.figures.timeline_labels import room_for
+from datalyr_notebook.figures.timeline_marks import TIMELINE, conversion_of, find_marks, texts, thinned
+from datalyr_notebook.figures.timeline_traces import Timeline, timeline_traces
+from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.conversions import Conversion
+from datalyr_notebook.notices import say
+
+GAPS: Final = {"compress": compressed_axis, "true": true_axis}
+"""How idle time is drawn."""
+
+_STEP: Final = "journey_timeline"
+_LEGEND_WIDTH: Final = 480
+"""Pixels that a figure 700 wide keeps for its legend."""
+_LEGEND_LINE: Final = 19
+"""Pixels from one line of the legend to the next."""
+
+
+def journey_timeline_data(
+    stitched: pd.DataFrame,
+    person: str,
+    *,
+    conversion: Conversion = "purchase",
+    tz: str = "UTC",
+    gaps: str = "compress",
+) -> pd.DataFrame:
+    """The rows that :func:`journey_timeline` draws, one for each mark, in order of time.
+
+    An event is one row for each part it plays: ``touch`` (of level "session"), ``identify``
+    (``$identify``, ``$alias`` and the bridge events) and ``conversion``; with none of them it is one
+    row of kind ``event``. A purchase that two copies report is one ``conversion``; the copy that was
+    not counted stays an ``event``.
+
+    Parameters
+    ----------
+    stitched
+        Stitched events; anything else is stitched with the defaults, which is said.
+    person
+        A person_id, or a user_id or anonymous_id that one person has.
+    conversion
+        As for ``find_conversions``.
+    tz
+        Time zone of the axis, a name of the tz database. ``timestamp`` stays UTC.
+    gaps
+        ``"compress"``: idle time of more than 3 hours takes the same little room everywhere, and a
+        stretch of activity takes room by the number of moments in it; ``x`` is float64, without unit.
+        ``"true"``: ``x`` is local time without zone (datetime64[us]). Where clocks are set back within
+        the journey, local time would turn the order round, so the offset of the first row is kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``TIMELINE``. Lanes stand in order of their first event, as categories of
+        ``lane``; rows of servers share the lane ``server``. Of more than 5,000 marks the first and the
+        last of each bucket of time are kept, per lane and kind; rows without a time cannot be drawn.
+
+    Raises
+    ------
+    UnknownPersonError
+        Nobody has this id.
+    AmbiguousPersonError
+        Several persons have this id, such as the anonymous_id of a shared device.
+    OptionError
+        ``tz`` or ``gaps`` is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2025-09-29T10:00Z", "2025-09-29T10:05Z"], "event_name": ["pageview", "$identify"],
+    ...     "anonymous_id": "anon_desk", "user_id": [None, "user_789"],
+    ... })
+    >>> journey_timeline_data(stitch(events), "user_789")[["lane", "kind", "label"]].to_numpy().tolist()
+    [['device · anon_desk', 'touch', 'Direct'], ['device · anon_desk', 'identify', 'user_789']]
+
+    """
+    return _timeline(stitched, person, conversion, tz, gaps).marks[schema.names(TIMELINE)]
+
+
+def journey_timeline(
+    stitched: pd.DataFrame,
+    person: str,
+    *,
+    conversion: Conversion = "purchase",
+    tz: str = "UTC",
+    gaps: str = "compress",
+    title: str | None = None,
+) -> go.Figure:
+    """One person's journey: a lane per device, touches, identify links across lanes, conversions.
+
+    Circles are events, diamonds touches (labeled with their channel), upright strokes ``$identify``,
+    stars conversions (labeled with their value), thick lines sessions. A dashed line joins the lanes on
+    which the same user_id was identified: it is what makes these devices one person. Parameters and
+    errors are those of :func:`journey_timeline_data`, whose rows are drawn.
+
+    ``title`` replaces "Journey of …"; like every other text it is shown as it is, not as HTML.
+
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2025-09-29T10:00Z"], "event_name": "$identify",
+    ...     "anonymous_id": "anon_desk", "user_id": "user_789",
+    ... })
+    >>> journey_timeline(stitch(events), "user_789", tz="Europe/Berlin").layout.xaxis.ticktext
+    ('Sep 29<br>12:00',)
+    """
+    timeline = _timeline(stitched, person, conversion, tz, gaps)
+    figure = themed(go.Figure(timeline_traces(timeline)))
+    _lay_out(figure, timeline, title)
+    _draw_axes(figure, timeline)
+    return figure
+
+
+def _timeline(stitched: pd.DataFrame, person: object, conversion: Conversion, tz: str, gaps: str) -> Timeline:
+    """Find the person, what their events were, and where each mark stands."""
+    axis_of = GAPS[options.one_of(_STEP, "gaps", gaps, GAPS)]
+    zone = find_zone(_STEP, tz)
+    if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
+        say(f"{_STEP}: these events are not stitched; stitching them with the defaults.")
+        stitched = stitch(stitched)
+    found = find_person(_STEP, stitched, person)
+    mine = np.flatnonzero(((stitched["person_id"] == found) & stitched["timestamp"].notna()).to_numpy(dtype=bool))
+    mine = mine[order.event_order(stitched.iloc[mine])]
+    marks = find_marks(stitched.iloc[mine].reset_index(drop=True), conversion_of(conversion, stitched, mine))
+    axis, place = axis_of(order.microseconds(marks), zone, tz)
+    x = place.astype(np.int64).view("datetime64[us]") if axis.dates else place
+    return Timeline(found, thinned(marks.assign(x=x, place=place)), axis, zone, len(mine))
+
+
+def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
+    """Title, legend and size."""
+    drawn, lanes = timeline.marks["event_row"].nunique(), len(timeline.lanes)
+    heading = f"Journey of {shortened(timeline.person, 40)}" if title is None else shortened(title, 200)
+    if drawn < timeline.events:
+        heading += f" ({drawn:,} of {timeline.events:,} events drawn)"
+    kinds = Counter(texts(timeline.marks, "kind"))
+    counts = {"event": drawn, "lane": lanes, "touch": kinds["touch"], "conversion": kinds["conversion"]}
+    told = ", ".join(_counted(count, noun) for noun, count in counts.items())
+    names = [str(trace.name) for trace in figure.data]
+    if "identity link" in names:
+        told += "; a dashed line joins devices that are one person"
+    # plotly makes the columns of a legend equally wide.
+    columns = max(int(_LEGEND_WIDTH // max((width_of(name) + 35 for name in names), default=1)), 1)
+    legend_height = _LEGEND_LINE * -(-len(names) // columns)
+    figure.update_layout(
+        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
+        title_subtitle={"text": told},
+        height=136 + legend_height + room_for(lanes)[0] * max(lanes, 1),
+        # What the axis and the legend need at the bottom, plotly adds.
+        margin={"t": 70, "b": 10, "l": 40, "r": 40},
+        hovermode="closest",
+        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
+        legend_font={"size": TEXT_SIZE},
+    )
+    if not lanes:
+        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(text="No event of this person has a time.", showarrow=False, **middle)
+
+
+def _draw_axes(figure: go.Figure, timeline: Timeline) -> None:
+    axis, lanes = timeline.axis, timeline.lanes
+    figure.update_yaxes(
+        title="Device",
+        range=[max(len(lanes), 1) - 0.5, -0.5],
+        tickvals=list(range(len(lanes))),
+        ticktext=[escaped(lane) for lane in lanes],
+    )
+    figure.update_xaxes(title={"text": escaped(axis.title)}, range=axis.drawn([axis.low, axis.high]))
+    for draw in (figure.update_xaxes, figure.update_yaxes):
+        draw(tickfont={"size": TEXT_SIZE}, automargin=True)
+    if axis.dates:
+        figure.update_xaxes(type="date")
+    else:
+        places, dates = zip(*axis.ticks, strict=True) if axis.ticks else ((), ())
+        figure.update_xaxes(tickvals=places, ticktext=dates, tickangle=0, showgrid=False)
+
+
+def _counted(count: int, noun: str) -> str:
+    plural = noun + ("es" if noun.endswith("ch") else "s")
+    return f"{count:,} {noun if count == 1 else plural}"

@@ -1,0 +1,340 @@
+"""The evidence of who is who: collected once from the events, and shown as identity_links.
+
+What is not local to one device is collected first, as small tables: ``$alias`` in every direction,
+bridges between an app and a web browser, trusted-trait values. The stitch kernel receives them as
+arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from datalyr_notebook import order, schema
+from datalyr_notebook.loading.encoding import matches, nobody
+from datalyr_notebook.order import Flags, Ints
+
+BRIDGE_KINDS: Final = ("email", "ip")
+TRUSTED_TRAITS: Final = ("email",)
+
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_PLACEHOLDERS: Final = frozenset(
+    (
+        "a@a.com",
+        "example@example.com",
+        "na@na.com",
+        "no@email.com",
+        "noemail@noemail.com",
+        "none@none.com",
+        "noreply@example.com",
+        "null@null.com",
+        "test@example.com",
+        "test@test.com",
+        "user@example.com.invalid",
+    )
+)
+_LONGEST_EMAIL: Final = 320
+
+
+class Members(NamedTuple):
+    """Devices and users as integer codes, for every row and for every id that only links name."""
+
+    devices: pd.Index
+    users: pd.Index
+    device: order.Codes
+    """Each row's device, -1 for none."""
+    user: order.Codes
+    """Each row's own user, -1 for none."""
+    is_device: Flags
+    """Per device: a server's one-shot id that no browser or app has is no device. One more, false, for -1."""
+    blocked: int
+    """How many rows lost an id to the null-like list or ``block=``."""
+
+
+class DeviceAliases(NamedTuple):
+    """``$alias`` rows that name a device as the earlier id: evidence on that device."""
+
+    row: Ints
+    device: Ints
+    user: Ints
+
+
+class Merges(NamedTuple):
+    """Pairs of users that are one person, each with the time it became known, sorted by it."""
+
+    previous: Ints
+    user: Ints
+    known_from: Ints
+    row: Ints
+    """The ``$alias`` row; -1 for a trusted trait."""
+    value: npt.NDArray[np.object_]
+    """The shared trait value; None for an alias."""
+    trait: npt.NDArray[np.object_]
+
+
+class Bridges(NamedTuple):
+    """Ties between an app's device and a web device."""
+
+    row: Ints
+    app: Ints
+    web: Ints
+    kind: npt.NDArray[np.object_]
+    known_from: Ints
+
+
+def find_members(events: pd.DataFrame, block: frozenset[str], allow: frozenset[str]) -> Members:
+    """Devices and users of the table; a null-like or blocked id is neither."""
+    device, devices, lost_devices = _known(events, "anonymous_id", block, allow)
+    user, users, lost_users = _known(events, "user_id", block, allow)
+    extra_users, extra_devices = _named_elsewhere(events, users, devices, block, allow)
+    is_device = np.zeros(len(devices) + len(extra_devices) + 1, dtype=bool)
+    is_server = np.append(events["sdk"].cat.categories.isin(schema.SERVER_SDKS), [False])
+    from_client = device[~is_server[order.codes(events, "sdk")]] if is_server.any() else device
+    is_device[from_client] = True
+    is_device[-1] = False
+    return Members(
+        devices.append(extra_devices), users.append(extra_users), device, user, is_device, lost_devices + lost_users
+    )
+
+
+def _known(
+    events: pd.DataFrame, column: str, block: frozenset[str], allow: frozenset[str]
+) -> tuple[order.Codes, pd.Index, int]:
+    codes = order.codes(events, column)
+    if column not in events.columns:
+        return codes, pd.Index([], dtype=schema.TEXT), 0
+    categories = events[column].cat.categories
+    unwanted = nobody(categories, block=block, allow=allow)
+    if not unwanted.any():
+        return codes, categories, 0
+    lost = np.append(unwanted, [False])[codes]
+    return np.where(lost, np.int32(-1), codes), categories, int(lost.sum())
+
+
+def _named_elsewhere(
+    events: pd.DataFrame, users: pd.Index, devices: pd.Index, block: frozenset[str], allow: frozenset[str]
+) -> tuple[pd.Index, pd.Index]:
+    """Ids that only ``$alias`` rows or bridges name: new users, and devices without a row."""
+    rows = events.iloc[_alias_rows(events)]
+    new_users, new_devices = _texts_of(rows, "new_user_id"), _texts_of(rows, "previous_id")
+    new_users = new_users[~_anonymous(new_users)]
+    new_devices = new_devices[_anonymous(new_devices)]
+    if "web_visitor_id" in events.columns:
+        new_devices = new_devices.append(_texts_of(events, "web_visitor_id")).unique()
+    return _absent(new_users, users, block, allow), _absent(new_devices, devices, block, allow)
+
+
+def _texts_of(rows: pd.DataFrame, column: str) -> pd.Index:
+    """The distinct texts of a column."""
+    return pd.Index(rows[column].dropna().astype(object).unique() if column in rows.columns else [], dtype=object)
+
+
+def _anonymous(texts: pd.Index) -> Flags:
+    return np.array([isinstance(text, str) and text.startswith("anon_") for text in texts], dtype=bool)
+
+
+def _absent(texts: pd.Index, known: pd.Index, block: frozenset[str], allow: frozenset[str]) -> pd.Index:
+    """The texts that are somebody's, and not known yet."""
+    if not len(texts):
+        return texts.astype(schema.TEXT)
+    return texts[~nobody(texts, block=block, allow=allow) & (matches(texts, known) < 0)].astype(schema.TEXT)
+
+
+def _alias_rows(events: pd.DataFrame) -> Ints:
+    if "$alias" not in events["event_name"].cat.categories:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(order.is_named(events, ("$alias",)))
+
+
+def find_aliases(events: pd.DataFrame, members: Members) -> tuple[DeviceAliases, Merges]:
+    """What each ``$alias`` row says: a device becomes a user's, or two users are one person.
+
+    A previous_id is a device if it starts with ``anon_`` or occurs as an anonymous_id and never as a
+    user_id; otherwise a user. One that nobody carries is the SDK's internal visitor id: the earlier
+    id is then the row's own user_id if that is another user, else its anonymous_id.
+    """
+    rows = _alias_rows(events)
+    aliases = events.iloc[rows]
+    if not len(rows):
+        return _no_aliases()
+    own_user, own_device = members.user[rows].astype(np.int64), members.device[rows].astype(np.int64)
+    named = _codes_of(aliases, "new_user_id", members.users)
+    new = np.where(named >= 0, named, own_user)
+    as_user = _codes_of(aliases, "previous_id", members.users)
+    as_device = _codes_of(aliases, "previous_id", members.devices)
+    carried_users, carried_devices = _carried(members, own_user, named)
+    is_anonymous = np.zeros(len(rows), dtype=bool)
+    if "previous_id" in aliases.columns:
+        is_anonymous = _anonymous(pd.Index(aliases["previous_id"].astype(object)))
+    says_device = is_anonymous | ((as_device >= 0) & carried_devices[as_device] & ~carried_users[as_user])
+    is_carried = is_anonymous | carried_users[as_user] | carried_devices[as_device]
+    old_user = np.where(is_carried & ~says_device, as_user, -1)
+    old_device = np.where(is_carried & says_device, as_device, -1)
+    fallback = ~is_carried
+    old_user = np.where(fallback & (own_user >= 0) & (own_user != new), own_user, old_user)
+    old_device = np.where(fallback & (old_user < 0), own_device, old_device)
+    ties_device = (new >= 0) & (old_device >= 0)
+    ties_device &= ~_is_one_shot(members)[old_device]
+    merges = (new >= 0) & (old_user >= 0) & (old_user != new)
+    at = rows[merges]
+    blank = np.full(len(at), None, dtype=object)
+    return (
+        DeviceAliases(rows[ties_device], old_device[ties_device], new[ties_device]),
+        Merges(old_user[merges], new[merges], order.microseconds(events)[at], at, blank, blank),
+    )
+
+
+def _no_aliases() -> tuple[DeviceAliases, Merges]:
+    none, blank = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=object)
+    return DeviceAliases(none, none, none), Merges(none, none, none, none, blank, blank)
+
+
+def _is_one_shot(members: Members) -> Flags:
+    """Devices that only a server names (one flag more, false, for -1)."""
+    has_rows = np.zeros(len(members.devices) + 1, dtype=bool)
+    has_rows[members.device[members.device >= 0]] = True
+    return has_rows & ~members.is_device
+
+
+def _codes_of(rows: pd.DataFrame, column: str, among: pd.Index) -> Ints:
+    if column not in rows.columns:
+        return np.full(len(rows), -1, dtype=np.int64)
+    texts = pd.Index(rows[column].astype(object).where(rows[column].notna(), ""))
+    return np.where(texts == "", -1, matches(texts, among))
+
+
+def _carried(members: Members, own_user: Ints, named: Ints) -> tuple[Flags, Flags]:
+    """Per user and device whether anybody carries it; one more, false, for the code -1."""
+    users = np.zeros(len(members.users) + 1, dtype=bool)
+    users[members.user[members.user >= 0]] = True
+    users[named[named >= 0]] = True
+    users[own_user[own_user >= 0]] = True
+    devices = np.zeros(len(members.devices) + 1, dtype=bool)
+    devices[members.device[members.device >= 0]] = True
+    return users, devices
+
+
+def find_trait_merges(
+    events: pd.DataFrame, members: Members, merge_on: tuple[str, ...], max_ids: int
+) -> tuple[Merges, dict[tuple[str, str], int]]:
+    """Users who share a trusted trait value, each tied to the first of them.
+
+    E-mails are compared case-folded and trimmed, from traits and from user_ids that are e-mails;
+    placeholders never merge. A value on more than ``max_ids`` users merges nobody: these come
+    second, with their number of users.
+    """
+    found: list[tuple[int, int, int, str, str]] = []
+    too_common: dict[tuple[str, str], int] = {}
+    for trait in merge_on:
+        holders = _first_held(events, members, trait)
+        for value, users in holders.items():
+            if len(users) > max_ids:
+                too_common[trait, value] = len(users)
+                continue
+            (_, _, first), *others = sorted((since, str(members.users[user]), user) for user, since in users.items())
+            found += [(since, user, first, trait, value) for since, _, user in others]
+    found.sort(key=lambda one: (one[0], str(members.users[one[1]]), one[3], one[4]))
+    previous = np.array([one[1] for one in found], dtype=np.int64)
+    user = np.array([one[2] for one in found], dtype=np.int64)
+    known_from = np.array([one[0] for one in found], dtype=np.int64)
+    values = np.array([one[4] for one in found], dtype=object)
+    traits = np.array([one[3] for one in found], dtype=object)
+    return Merges(previous, user, known_from, np.full(len(found), -1), values, traits), too_common
+
+
+def _first_held(events: pd.DataFrame, members: Members, trait: str) -> dict[str, dict[int, int]]:
+    """For each value of a trait the users who had it, and since when (microseconds)."""
+    time = order.microseconds(events)
+    held: dict[str, dict[int, int]] = {}
+
+    def note(value: object, user: int, since: int) -> None:
+        text = email(value)
+        if text is not None:
+            users = held.setdefault(text, {})
+            users[user] = min(since, users.get(user, since))
+
+    if "traits" in events.columns:
+        traits = events["traits"].to_numpy(dtype=object)
+        for row in np.flatnonzero(order.is_named(events, ("$identify",)) & (members.user >= 0)):
+            if isinstance(traits[row], dict):
+                note(traits[row].get(trait), int(members.user[row]), int(time[row]))
+    seen = first_seen(events, members)
+    is_address = np.array(["@" in str(text) for text in members.users], dtype=bool)
+    for user in np.flatnonzero(is_address & (seen != np.iinfo(np.int64).max)):
+        note(members.users[int(user)], int(user), int(seen[user]))
+    return held
+
+
+def join_merges(one: Merges, other: Merges) -> Merges:
+    """Both lists of links as one."""
+    return Merges(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
+
+
+def first_seen(events: pd.DataFrame, members: Members) -> Ints:
+    """When each user was first named, in microseconds: by a row of its own, or as the new id of an ``$alias``."""
+    time = order.microseconds(events)
+    seen = np.full(len(members.users), np.iinfo(np.int64).max, dtype=np.int64)
+    own = np.flatnonzero(members.user >= 0)
+    np.minimum.at(seen, members.user[own], time[own])
+    rows = _alias_rows(events)
+    new = _codes_of(events.iloc[rows], "new_user_id", members.users)
+    np.minimum.at(seen, new[new >= 0], time[rows[new >= 0]])
+    return seen
+
+
+def email(value: object) -> str | None:
+    """An e-mail as it is compared: trimmed and case-folded; None for what is none, or a placeholder.
+
+    >>> email(" Kate@Example.com "), email("test@test.com"), email("kate")
+    ('kate@example.com', None, None)
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_EMAIL:
+        return None
+    text = value.strip().casefold()
+    if text in _PLACEHOLDERS or not _EMAIL.fullmatch(text):
+        return None
+    return text
+
+
+def find_bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> Bridges:
+    """Ties between app and web devices, from match events and from web_visitor_id on app events.
+
+    A web_visitor_id without match_method has the kind and time of the latest earlier match of the
+    same pair, else of the earliest later one; a pair that was never matched counts as ``ip``.
+    """
+    if "web_visitor_id" not in events.columns or not kinds:
+        return _no_bridges()
+    rows = np.flatnonzero(events["web_visitor_id"].notna().to_numpy() & (members.device >= 0))
+    if not len(rows):
+        return _no_bridges()
+    told = events.iloc[rows]
+    app = members.device[rows].astype(np.int64)
+    web = _codes_of(told, "web_visitor_id", members.devices)
+    kind = _match_kind(told)
+    pair = pd.factorize(app * (len(members.devices) + 1) + web)[0]
+    is_match = np.array([one is not None for one in kind], dtype=bool)
+    was_matched = np.isin(pair, pair[is_match])
+    kind[~is_match & ~was_matched] = "ip"
+    keep = (is_match | ~was_matched) & (web >= 0) & (web != app) & np.isin(kind.astype(str), kinds)
+    keep &= members.is_device[app] & ~_is_one_shot(members)[web]
+    known_from = order.microseconds(events)[rows]
+    return Bridges(rows[keep], app[keep], web[keep], kind[keep], known_from[keep])
+
+
+def _match_kind(told: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """The kind a row states: its match_method; the old merge event was always by e-mail; else None."""
+    kind = np.full(len(told), None, dtype=object)
+    if "match_method" in told.columns:
+        given = told["match_method"].astype(object)
+        kind[given.notna().to_numpy()] = given.dropna().str.strip().str.lower().to_numpy()
+    kind[order.is_named(told, ("$web_attribution_merged",))] = "email"
+    return kind
+
+
+def _no_bridges() -> Bridges:
+    none = np.zeros(0, dtype=np.int64)
+    return Bridges(none, none, none, np.zeros(0, dtype=object), none)

@@ -1,0 +1,1 @@
+"""Journeys: channels, touches and conversions, and the windows that join them."""

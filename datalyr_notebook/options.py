@@ -1,0 +1,62 @@
+"""Reading what analysts pass as options: durations, instants, lists of texts; clear words for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from datalyr_notebook.errors import OptionError
+
+MICROSECOND = pd.Timedelta(1, "us")
+
+
+def one_of(step: str, option: str, given: object, allowed: Iterable[str]) -> str:
+    """One of the allowed texts."""
+    known = list(allowed)
+    if not isinstance(given, str) or given not in known:
+        raise OptionError(step, option, given, known)
+    return given
+
+
+def texts(step: str, option: str, given: object, allowed: Iterable[str] | None = None) -> tuple[str, ...]:
+    """A tuple of texts, each one of the allowed."""
+    known = None if allowed is None else tuple(allowed)
+    words = "a tuple of texts" if known is None else f"a tuple out of {known}"
+    if not isinstance(given, tuple | list | set | frozenset):
+        raise OptionError(step, option, given, words)
+    found = tuple(given)
+    for text in found:
+        if not isinstance(text, str) or (known is not None and text not in known):
+            raise OptionError(step, option, text, words)
+    return found
+
+
+def count(step: str, option: str, given: object) -> int:
+    """A whole number of at least 1."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise OptionError(step, option, given, "a whole number of at least 1")
+    return given
+
+
+def microseconds(step: str, option: str, given: object) -> int:
+    """A positive duration, in microseconds."""
+    try:
+        duration = int(pd.Timedelta(given) // MICROSECOND)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        duration = 0
+    if duration <= 0:
+        raise OptionError(step, option, given, "a positive duration such as '30min' or '90D'")
+    return duration
+
+
+def instant(step: str, option: str, given: object) -> pd.Timestamp:
+    """A moment in UTC; without a zone it is taken as UTC."""
+    words = "None or a moment such as '2026-01-31T12:00Z'"
+    try:
+        moment = pd.Timestamp(given)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        raise OptionError(step, option, given, words) from None
+    if not isinstance(moment, pd.Timestamp):
+        raise OptionError(step, option, given, words)
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")

@@ -1,0 +1,199 @@
+"""The tables: column names, dtypes, meanings, and the values that mean nothing.
+
+Everything here is data, or one line of code about that data. A table is a tuple of
+:class:`Column`; a function that returns a table returns these columns in this order.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+
+class Column(NamedTuple):
+    """One column of a table: its name, its dtype, and what it means."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+TIME: Final = "datetime64[us, UTC]"
+
+EVENTS: Final = (
+    Column("event_id", "str", "the SDK's id; same event_id and event_name = one event"),
+    Column("timestamp", TIME, "when it happened on the client"),
+    Column("event_name", "category", "pageview, purchase, $identify, …"),
+    Column("anonymous_id", "category", "device: one browser or app install"),
+    Column("user_id", "category", "the customer's own id; never a null-like value or a device id"),
+    Column("previous_id", "str", "id named by $identify / $alias as the earlier one"),
+    Column("new_user_id", "category", "$alias only: the id previous_id becomes, where it is not the row's user_id"),
+    Column("session_id", "category", "opaque; means something only together with anonymous_id"),
+    Column("sdk", "category", "web, node, react_native, swift, http, unknown"),
+    Column("device_type", "category", "phone, tablet, desktop, app, server, unknown"),
+    Column("source", "category", "marketing source, recomputed from the evidence"),
+    Column("medium", "category", "marketing medium, recomputed from the evidence"),
+    Column("campaign", "category", "utm_campaign, or the name of a tracking link or Apple Search Ads campaign"),
+    Column("term", "category", "utm_term"),
+    Column("content", "category", "utm_content"),
+    Column("click_id", "str", "the ad platform's click id"),
+    Column("click_id_type", "category", "fbclid, gclid, ttclid, …"),
+    Column("referrer_host", "category", "host of the referring page"),
+    Column("url", "str", "the page's address"),
+    Column("touch_is_carried", "bool", "web: the evidence was carried over from an earlier visit"),
+    Column(
+        "touch_key", "category", "mobile: names the deep link this row's evidence came from; repeated = kept, not new"
+    ),
+    Column("value", "float64", "money in major units"),
+    Column("currency", "category", "three letters, upper case"),
+    Column("order_id", "str", "the order; one order of one person counts once"),
+    Column("web_visitor_id", "str", "app: the anonymous_id of the web browser it was matched with"),
+    Column("match_method", "category", "how that match was made: email or ip"),
+    Column("traits", "object", "$identify only: this call's traits (dict)"),
+    Column("properties", "object", "the payload as it came nested (dict)"),
+)
+
+STITCHED: Final = (
+    Column("person_id", "category", "canonical user_id of a known user, else the anonymous_id"),
+    Column("person_via", "category", "the rule that decided"),
+    Column("person_since", TIME, "when the evidence that decided became known"),
+)
+
+IDENTITY_LINKS: Final = (
+    Column("id", "str", "the id this link starts at"),
+    Column("id_kind", "category", "device or user"),
+    Column("other_id", "str", "the id it leads to"),
+    Column("other_kind", "category", "device or user"),
+    Column("kind", "category", "identify, event, alias, bridge:email, bridge:ip, trait:email, …"),
+    Column("value", "str", "trait links only: the shared value"),
+    Column("sdk", "category", "the SDK that sent the first evidence"),
+    Column("known_from", TIME, "when the link first counts"),
+    Column("first_seen", TIME, "first event that shows it"),
+    Column("last_seen", TIME, "last event that shows it"),
+    Column("events", "int64", "how many events show it"),
+    Column("event_id", "str", "the first evidence"),
+)
+
+TOUCHES: Final = (
+    Column("person_id", "category", "whose touch"),
+    Column("touch_id", "str", "the event_id, or a content hash where events have none"),
+    Column("timestamp", TIME, "the event's time"),
+    Column("source", "category", "direct where the visit brought no evidence"),
+    Column("medium", "category", "none where the visit brought no evidence"),
+    Column("campaign", "category", ""),
+    Column("term", "category", ""),
+    Column("content", "category", ""),
+    Column("channel", "category", "default channel group"),
+    Column("click_id", "str", ""),
+    Column("click_id_type", "category", ""),
+    Column("anonymous_id", "category", "the device that was touched"),
+    Column("session_id", "category", ""),
+    Column("sdk", "category", ""),
+    Column("device_type", "category", ""),
+    Column("event_id", "str", ""),
+)
+
+CONVERSIONS: Final = (
+    Column("conversion_id", "str", "the event_id, or a content hash where events have none"),
+    Column("person_id", "category", "whose conversion"),
+    Column("timestamp", TIME, "the event's time"),
+    Column("event_name", "category", ""),
+    Column("kind", "category", "the name the conversion was asked for by"),
+    Column("value", "float64", "after refunds, in one currency"),
+    Column("currency", "category", ""),
+    Column("order_id", "str", ""),
+    Column("anonymous_id", "category", "the device it happened on"),
+    Column("session_id", "category", ""),
+    Column("sdk", "category", ""),
+    Column("device_type", "category", ""),
+    Column("event_id", "str", ""),
+)
+
+TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
+"""The fields that tell one touch of a visit from another."""
+
+SERVER_SDKS: Final = ("node",)
+CLIENT_DIRECT_SDKS: Final = ("web", "http", "unknown")
+"""A visit of these without evidence is a direct touch; an app session without evidence is no touch."""
+MOBILE_SDKS: Final = ("react_native", "swift")
+
+UNATTRIBUTED: Final = "unattributed"
+
+NULL_LIKE: Final = frozenset(
+    (
+        "",
+        "null",
+        "none",
+        "nil",
+        "<nil>",
+        "nan",
+        "undefined",
+        "anonymous",
+        "anon",
+        "guest",
+        "unknown",
+        "n/a",
+        "na",
+        "true",
+        "false",
+        "0",
+        "-1",
+        "void",
+        "id",
+        "email",
+        "distinctid",
+        "distinct_id",
+        "not_authenticated",
+        "lmy47d",
+        "00000000-0000-0000-0000-000000000000",
+        "[object object]",
+        "{}",
+        "[]",
+    )
+)
+"""Ids that are nobody's, compared after trim and case-fold: the union of the lists that PostHog,
+Mixpanel and Segment publish. A quoted form (``"null"``) counts as well."""
+
+
+def is_null_like(text: str, *, block: frozenset[str] = frozenset(), allow: frozenset[str] = frozenset()) -> bool:
+    """Whether an id names nobody.
+
+    ``block`` and ``allow`` hold trimmed, case-folded texts that widen and narrow the list.
+
+    >>> is_null_like(" NULL "), is_null_like("'undefined'"), is_null_like("user_1")
+    (True, True, False)
+    """
+    bare = text.strip().casefold()
+    if bare in allow:
+        return False
+    unquoted = bare.strip("'\"`").strip()
+    return bare in NULL_LIKE or unquoted in NULL_LIKE or bare in block
+
+
+def names(table: tuple[Column, ...]) -> list[str]:
+    """The column names of a table, in order."""
+    return [column.name for column in table]
+
+
+def is_canonical(frame: pd.DataFrame) -> bool:
+    """Whether a frame is already normalized: an ``sdk`` column and UTC timestamps."""
+    return "sdk" in frame.columns and isinstance(frame.dtypes.get("timestamp"), pd.DatetimeTZDtype)
+
+
+def is_stitched(frame: pd.DataFrame) -> bool:
+    """Whether a frame is already stitched: ``person_id`` counts only together with ``person_via``."""
+    return is_canonical(frame) and {"person_id", "person_via"} <= set(frame.columns)
+
+
+def empty(table: tuple[Column, ...]) -> pd.DataFrame:
+    """A table without rows, with every column in its dtype."""
+    return pd.DataFrame({column.name: pd.Series([], dtype=_dtype(column)) for column in table})
+
+
+def _dtype(column: Column) -> str:
+    return TEXT if column.dtype == "str" else column.dtype
+
+
+TEXT: Final = "str" if int(pd.__version__.split(".", maxsplit=1)[0]) >= 3 else "object"
+"""The dtype of text columns that are not categories: ``str`` on pandas 3, ``object`` on pandas 2."""

@@ -1,0 +1,56 @@
+"""df.datalyr answers as the functions do, costs nothing to make, and never breaks tab completion."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import datalyr_notebook as dn
+
+EVENTS = pd.DataFrame(
+    {
+        "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z"],
+        "event_name": ["$identify", "purchase"],
+        "anonymous_id": "anon_1",
+        "user_id": "u1",
+        "value": [None, 5.0],
+        "traits": [{"plan": "pro"}, None],
+    }
+)
+
+
+def test_every_verb_is_the_function_of_the_same_name() -> None:
+    stitched = dn.stitch(EVENTS, policy="next")
+    pd.testing.assert_frame_equal(EVENTS.datalyr.normalize_events(), dn.normalize_events(EVENTS))
+    pd.testing.assert_frame_equal(EVENTS.datalyr.stitch(policy="next"), stitched)
+    pd.testing.assert_frame_equal(EVENTS.datalyr.identity_links(), dn.identity_links(EVENTS))
+    pd.testing.assert_frame_equal(stitched.datalyr.merge_traits(), dn.merge_traits(stitched))
+    pd.testing.assert_frame_equal(
+        stitched.datalyr.find_touches(level="event"), dn.find_touches(stitched, level="event")
+    )
+    pd.testing.assert_frame_equal(stitched.datalyr.find_conversions(), dn.find_conversions(stitched))
+    pd.testing.assert_frame_equal(
+        stitched.datalyr.attribute(model="linear").totals, dn.attribute(stitched, model="linear").totals
+    )
+    figure = stitched.datalyr.plot.journey_timeline("u1")
+    assert figure.to_dict()["data"]
+
+
+def test_a_table_that_is_no_events_still_completes() -> None:
+    plain = pd.DataFrame({"a": [1]})
+    assert "datalyr" in dir(plain)
+    assert "stitch" in dir(plain.datalyr)
+    assert repr(plain.datalyr).startswith("df.datalyr on 1 events: normalize_events, write_events, stitch")
+    with pytest.raises(dn.DatalyrError, match="'anonymous_id' or 'user_id', but the table has only 'a'"):
+        plain.datalyr.stitch()
+
+
+def test_docstrings_are_borrowed() -> None:
+    assert "Say of every event whose it is" in (pd.DataFrame.datalyr.stitch.__doc__ or "")
+
+
+def test_every_promised_name_is_there() -> None:
+    assert set(dn.__all__) <= set(dir(dn))
+    assert dn.figures.journey_timeline
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = dn.nonsense
