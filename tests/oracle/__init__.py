@@ -1,0 +1,1 @@
+"""A slow second implementation of stitching, journeys and five models: tests ask it for the right answer."""

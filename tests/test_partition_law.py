@@ -1,0 +1,68 @@
+"""The law of the kernels: cutting the table between groups changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datalyr_notebook import order
+from datalyr_notebook.identity.links import Members
+from datalyr_notebook.identity.policies import POLICIES
+from datalyr_notebook.identity.stitching import Collected, Owners, StitchRule, collect, own_rows, stitch
+from datalyr_notebook.journeys.touches import touch_rows
+from datalyr_notebook.journeys.visits import find_visits
+from tests.strategies import rows, table
+
+MINUTES_30 = 30 * 60 * 10**6
+
+
+def _cut(collected: Collected, at: np.ndarray) -> Collected:
+    """What the kernel is told about some of the rows: their codes, and every collected table as it is."""
+    members = collected.members
+    of_rows = Members(**{**members._asdict(), "device": members.device[at], "user": members.user[at]})
+    renumbered = np.full(len(members.device) + 1, -1, dtype=np.int64)
+    renumbered[at] = np.arange(len(at))
+    aliases = collected.aliases
+    here = renumbered[aliases.row] >= 0 if len(aliases.row) else np.zeros(0, dtype=bool)
+    aliases = type(aliases)(renumbered[aliases.row[here]], aliases.device[here], aliases.user[here])
+    return collected._replace(members=of_rows, aliases=aliases)
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=rows(), policy=st.sampled_from([*POLICIES]), buckets=st.integers(2, 4))
+def test_devices_may_be_stitched_bucket_by_bucket(found: list[dict[str, Any]], policy: str, buckets: int) -> None:
+    """Aliases of a device that stand on other devices' rows travel with the device they name."""
+    events, rule = table(found), StitchRule(policy=policy, merge_on=("email",))
+    collected = collect(events, rule)
+    whole = own_rows(events, collected, rule)
+    bucket = collected.members.device % buckets
+    travels = collected.aliases.device % buckets
+    for number in range(buckets):
+        rows_of = np.flatnonzero((bucket == number) | (collected.members.device < 0))
+        foreign = collected.aliases.row[travels == number]
+        at = np.union1d(rows_of, foreign).astype(np.int64)
+        part = own_rows(events.iloc[at], _cut(collected, at), rule)
+        own = np.isin(at, rows_of)
+        assert _told(part, own) == _told(whole, at[own])
+
+
+def _told(owners: Owners, at: np.ndarray) -> list[tuple[int, ...]]:
+    return list(zip(owners.person[at].tolist(), owners.via[at].tolist(), owners.since[at].tolist(), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=rows(max_rows=18), buckets=st.integers(2, 4), level=st.sampled_from(["session", "event"]))
+def test_persons_may_be_worked_on_bucket_by_bucket(found: list[dict[str, Any]], buckets: int, level: str) -> None:
+    stitched = stitch(table(found))
+    person = order.codes(stitched, "person_id")
+    whole = touch_rows(stitched, find_visits(stitched, MINUTES_30), level=level, app_direct=False)
+    parts = []
+    for number in range(buckets):
+        at = np.flatnonzero(person % buckets == number)
+        part = stitched.iloc[at]
+        cut = touch_rows(part, find_visits(part, MINUTES_30), level=level, app_direct=False)
+        parts += list(zip(at[cut.row].tolist(), cut.is_fallback.tolist(), strict=True))
+    assert sorted(parts) == sorted(zip(whole.row.tolist(), whole.is_fallback.tolist(), strict=True))
