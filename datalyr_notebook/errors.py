@@ -55,7 +55,7 @@ class DamagedIdError(SchemaError):
         super().__init__(
             f"normalize_events needs ids as text, but {column!r} has dtype {dtype} (for example {example!r}): "
             "leading zeros and digits beyond the 15th are already lost. Read the file again with "
-            f"dtype={{{column!r}: str}}, or with read_events(path)."
+            f"dtype={{{column!r}: str}}."
         )
 
 
