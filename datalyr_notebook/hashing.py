@@ -57,10 +57,12 @@ def hash_texts(values: pd.Series) -> Hashes:
 
 
 def one_array(array: Any) -> Any:  # noqa: ANN401  (pyarrow ships no types)
-    """An Arrow array in one piece."""
-    if isinstance(array, pa.ChunkedArray):
-        return pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], type=array.type)
-    return array
+    """An Arrow array in one piece; one that is in one piece already is not copied."""
+    if not isinstance(array, pa.ChunkedArray):
+        return array
+    if array.num_chunks == 1:
+        return array.chunk(0)
+    return pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], type=array.type)
 
 
 def text_bytes(array: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:  # noqa: ANN401
