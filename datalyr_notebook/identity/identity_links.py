@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.identity.links import Members, find_aliases, find_bridges, find_members, find_trait_merges
+from datalyr_notebook.identity.links import Members, find_aliases, find_bridges, find_trait_merges
 from datalyr_notebook.identity.stitching import StitchRule, make_rule
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
@@ -35,11 +35,8 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     0  anon_phone  user_789  identify       1
     """
     rule = make_rule(rule, keywords)
-    table = as_canonical(events, "identity_links")
-    if rule.as_of is not None:
-        table = table.loc[(table["timestamp"] <= rule.as_of).to_numpy()]
-    block, allow = (frozenset(text.strip().casefold() for text in texts) for texts in (rule.block, rule.allow))
-    members = find_members(table, block, allow)
+    table = rule.known(as_canonical(events, "identity_links"))
+    members = rule.members(table)
     parts = [*_own(table, members), *_aliases(table, members), _bridges(table, members, rule.bridges)]
     parts += _traits(table, members, rule)
     links = pd.concat([part for part in parts if len(part)] or [schema.empty(schema.IDENTITY_LINKS)], ignore_index=True)

@@ -86,6 +86,15 @@ class StitchRule:
         """session_timeout in microseconds."""
         return options.microseconds("StitchRule", "session_timeout", self.session_timeout)
 
+    def known(self, events: pd.DataFrame) -> pd.DataFrame:
+        """The events that had happened by ``as_of``."""
+        return events if self.as_of is None else events.loc[(events["timestamp"] <= self.as_of).to_numpy()]
+
+    def members(self, events: pd.DataFrame) -> Members:
+        """Devices and users of the events, without the ids that are nobody's."""
+        block, allow = (frozenset(text.strip().casefold() for text in texts) for texts in (self.block, self.allow))
+        return find_members(events, block, allow)
+
 
 class Collected(NamedTuple):
     """What is not local to one device: small tables, gathered before the kernel runs."""
@@ -130,9 +139,7 @@ def stitch(events: pd.DataFrame, rule: StitchRule | None = None, **keywords: Any
     1  user_789        own
     """
     rule = make_rule(rule, keywords)
-    table = as_canonical(events, "stitch")
-    if rule.as_of is not None:
-        table = table.loc[(table["timestamp"] <= rule.as_of).to_numpy()]
+    table = rule.known(as_canonical(events, "stitch"))
     collected = collect(table, rule)
     if collected.members.blocked:
         say(f"stitch: {collected.members.blocked:,} ids on the null-like list or in block= link nobody.")
@@ -157,8 +164,7 @@ def make_rule(rule: StitchRule | None, keywords: dict[str, Any]) -> StitchRule:
 
 def collect(events: pd.DataFrame, rule: StitchRule) -> Collected:
     """Everything the kernel needs that is not on the device's own rows."""
-    block, allow = (frozenset(text.strip().casefold() for text in texts) for texts in (rule.block, rule.allow))
-    members = find_members(events, block, allow)
+    members = rule.members(events)
     aliases, alias_merges = find_aliases(events, members)
     trait_merges, too_common = find_trait_merges(events, members, rule.merge_on, rule.max_ids_per_trait_value)
     if too_common:
