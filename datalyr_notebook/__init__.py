@@ -12,7 +12,8 @@ from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastNonDirect, LastTouch, Linear
 from datalyr_notebook.errors import DatalyrError
 from datalyr_notebook.identity.identity_links import identity_links
-from datalyr_notebook.identity.stitching import StitchRule, stitch
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.loading.files import read_events, write_events

@@ -11,7 +11,8 @@ import pandas as pd
 from datalyr_notebook.attribution.attribute import attribute
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.identity.identity_links import identity_links
-from datalyr_notebook.identity.stitching import StitchRule, stitch
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.loading.files import write_events

@@ -19,10 +19,12 @@ def one_of(step: str, option: str, given: object, allowed: Iterable[str]) -> str
     return given
 
 
-def texts(step: str, option: str, given: object, allowed: Iterable[str] | None = None) -> tuple[str, ...]:
+def texts(
+    step: str, option: str, given: object, allowed: Iterable[str] | None = None, *, example: str = ""
+) -> tuple[str, ...]:
     """A tuple of texts, each one of the allowed."""
     known = None if allowed is None else tuple(allowed)
-    words = "a tuple of texts" if known is None else f"a tuple out of {known}"
+    words = f"a tuple of texts{example and f' such as {example}'}" if known is None else f"a tuple out of {known}"
     if not isinstance(given, tuple | list | set | frozenset):
         raise OptionError(step, option, given, words)
     found = tuple(given)
@@ -50,9 +52,9 @@ def microseconds(step: str, option: str, given: object) -> int:
     return duration
 
 
-def instant(step: str, option: str, given: object) -> pd.Timestamp:
-    """A moment in UTC; without a zone it is taken as UTC."""
-    words = "None or a moment such as '2026-01-31T12:00Z'"
+def instant(step: str, option: str, given: object, *, also: str = "") -> pd.Timestamp:
+    """A moment in UTC; without a zone it is taken as UTC. ``also``: what else the option may be."""
+    words = f"{also}a moment such as '2026-01-31T12:00Z'"
     try:
         moment = pd.Timestamp(given)  # type: ignore[arg-type]
     except (ValueError, TypeError):

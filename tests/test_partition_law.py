@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalyr_notebook import order
+from datalyr_notebook.identity.collecting import Collected, collect
+from datalyr_notebook.identity.kernel import Owners, Views, complete, own_rows
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.policies import POLICIES
-from datalyr_notebook.identity.stitching import Collected, Owners, StitchRule, collect, own_rows, stitch
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.touches import touch_rows
 from datalyr_notebook.journeys.visits import find_visits
 from tests.strategies import rows, table
@@ -28,7 +31,7 @@ def _cut(collected: Collected, at: np.ndarray) -> Collected:
     aliases = collected.aliases
     here = renumbered[aliases.row] >= 0 if len(aliases.row) else np.zeros(0, dtype=bool)
     aliases = type(aliases)(renumbered[aliases.row[here]], aliases.device[here], aliases.user[here])
-    return collected._replace(members=of_rows, aliases=aliases)
+    return collected._replace(members=of_rows, is_evidence=collected.is_evidence[at], aliases=aliases)
 
 
 @settings(max_examples=60, deadline=None)
@@ -36,15 +39,17 @@ def _cut(collected: Collected, at: np.ndarray) -> Collected:
 def test_devices_may_be_stitched_bucket_by_bucket(found: list[dict[str, Any]], policy: str, buckets: int) -> None:
     """Aliases of a device that stand on other devices' rows travel with the device they name."""
     events, rule = table(found), StitchRule(policy=policy, merge_on=("email",))
-    collected = collect(events, rule)
-    whole = own_rows(events, collected, rule)
+    views = Views(events, collect(events, rule), rule)
+    collected = complete(views, rule)
+    whole = own_rows(views, collected, rule)
     bucket = collected.members.device % buckets
     travels = collected.aliases.device % buckets
     for number in range(buckets):
         rows_of = np.flatnonzero((bucket == number) | (collected.members.device < 0))
         foreign = collected.aliases.row[travels == number]
         at = np.union1d(rows_of, foreign).astype(np.int64)
-        part = own_rows(events.iloc[at], _cut(collected, at), rule)
+        cut = _cut(collected, at)
+        part = own_rows(Views(events.iloc[at], cut, rule), cut, rule)
         own = np.isin(at, rows_of)
         assert _told(part, own) == _told(whole, at[own])
 

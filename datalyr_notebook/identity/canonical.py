@@ -7,18 +7,17 @@ earliest-seen; ties by text. Nothing outside a group of linked users changes its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
-from datalyr_notebook.identity.links import Members, Merges, email, first_seen
+from datalyr_notebook.identity.components import EVER, connect
+from datalyr_notebook.identity.links import Members, Merges, first_seen
+from datalyr_notebook.identity.trusted_traits import is_email
 from datalyr_notebook.order import Ints
-
-EVER = int(np.iinfo(np.int64).min)
-"""The time since which a user belongs to its own person."""
 
 
 class Canon(NamedTuple):
@@ -43,53 +42,45 @@ def canonical_users(events: pd.DataFrame, members: Members, merges: Merges) -> C
     joined = np.full(len(canon), EVER)
     if not len(merges.user):
         return Canon(canon, joined, merged=False)
-    links = _in_order(events, merges)
-    groups: dict[int, list[int]] = {}
-    for _ in _meetings(merges, links, groups):
-        pass
-    seen = first_seen(events, members)
-    named = {id(group): _earliest(group, members, seen) for group in groups.values()}
-    for link in links:
-        if merges.row[link] >= 0:
-            named[id(groups[int(merges.user[link])])] = int(merges.user[link])
-    for user, group in groups.items():
-        canon[user] = named[id(group)]
-    parts: dict[int, list[int]] = {}
-    for link, one, other in _meetings(merges, links, parts):
-        home = parts.get(int(canon[one[0]]))
-        for newcomer, host in ((one, other), (other, one)):
-            if host is home:
-                joined[newcomer] = merges.known_from[link]
+    users = np.union1d(merges.user, merges.previous)
+    one, other = np.searchsorted(users, merges.previous), np.searchsorted(users, merges.user)
+    found = connect(len(users), one, other, merges.known_from)
+    group = np.full(len(members.users), -1, dtype=np.int64)
+    group[users] = found.of
+    named = name_groups(events, members, merges, group, found.number)
+    canon[users] = named[found.of]
+    joined[users] = found.connected_since(np.arange(len(users)), np.searchsorted(users, named[found.of]))
     return Canon(canon, joined, merged=True)
 
 
-def _in_order(events: pd.DataFrame, merges: Merges) -> list[int]:
-    """Links by time; ``$alias`` rows of one instant in the order of events."""
-    rank = np.zeros(len(merges.row), dtype=np.int64)
-    aliases = np.flatnonzero(merges.row >= 0)
-    rank[aliases[order.event_order(events, rows=merges.row[aliases])]] = np.arange(len(aliases)) + 1
-    return [int(link) for link in np.lexsort((rank, merges.known_from))]
+def name_groups(events: pd.DataFrame, members: Members, merges: Merges, group: Ints, groups: int) -> Ints:
+    """The canonical user of each group of users; -1 for a group without users.
 
-
-def _meetings(
-    merges: Merges, links: list[int], groups: dict[int, list[int]]
-) -> Iterator[tuple[int, list[int], list[int]]]:
-    """Add the links one by one; yield each that ties two groups, before they become one.
-
-    ``groups`` is filled: the group of each user, one list object a group. The smaller joins the larger.
+    ``group``: the group of each user, -1 for none.
     """
-    for link in links:
-        one, other = (groups.setdefault(int(user), [int(user)]) for user in (merges.previous[link], merges.user[link]))
-        if one is other:
-            continue
-        yield link, one, other
-        small, large = sorted((one, other), key=len)
-        large += small
-        for user in small:
-            groups[user] = large
+    users = np.flatnonzero(group >= 0)
+    own, seen = group[users], first_seen(events, members)[users]
+    is_address = _are_emails(members.users, users)
+    inorder = np.lexsort((seen, is_address, own))
+    users, own, rank = users[inorder], own[inorder], np.column_stack([is_address, seen])[inorder]
+    named = np.full(groups, -1, dtype=np.int64)
+    named[own[::-1]] = users[::-1]
+    ties = np.flatnonzero((own[1:] == own[:-1]) & (rank[1:] == rank[:-1]).all(axis=1))
+    heads = np.searchsorted(own, own[ties])
+    for tied in np.unique(own[ties[(rank[ties] == rank[heads]).all(axis=1)]]):
+        start, stop = np.searchsorted(own, [tied, tied + 1])
+        alike = [int(users[place]) for place in range(start, stop) if (rank[place] == rank[start]).all()]
+        named[tied] = min(alike, key=lambda user: str(members.users[user]))
+    aliases = np.flatnonzero(merges.row >= 0)
+    latest = aliases[order.event_order(events, rows=merges.row[aliases])] if len(aliases) else aliases
+    named[group[merges.user[latest]]] = merges.user[latest]
+    return named
 
 
-def _earliest(group: list[int], members: Members, seen: Ints) -> int:
-    """The earliest-seen id that is no e-mail, else the earliest-seen; ties by text."""
-    texts = {user: str(members.users[user]) for user in group}
-    return min(group, key=lambda user: (email(texts[user]) is not None, seen[user], texts[user]))
+def _are_emails(names: pd.Index, users: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Which of these users have an e-mail as their id."""
+    flags = np.zeros(len(users), dtype=bool)
+    told = names.take(users)
+    for place in np.flatnonzero(np.asarray(told.str.contains("@", regex=False), dtype=bool)).tolist():
+        flags[place] = is_email(str(told[place]))
+    return flags

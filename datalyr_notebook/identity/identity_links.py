@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.identity.links import Members, find_aliases, find_bridges, find_trait_merges
-from datalyr_notebook.identity.stitching import StitchRule, make_rule
+from datalyr_notebook.identity.links import Members, find_aliases, find_bridges
+from datalyr_notebook.identity.rule import StitchRule, make_rule
+from datalyr_notebook.identity.trusted_traits import find_trait_merges
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
 
@@ -106,7 +107,9 @@ def _bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> 
 
 
 def _traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> list[pd.DataFrame]:
-    merges, _ = find_trait_merges(events, members, rule.merge_on, rule.max_ids_per_trait_value)
+    merges = find_trait_merges(
+        events, members, rule.merge_on, rule.max_ids_per_trait_value, blocked=rule.blocked
+    ).merges
     if not len(merges.user):
         return []
     known_from = order.timestamps(merges.known_from)

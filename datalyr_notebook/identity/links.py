@@ -7,7 +7,6 @@ arguments.
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,29 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.loading.encoding import matches, nobody
+from datalyr_notebook.identity.blocking import BlockList
+from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.order import Flags, Ints
 
 BRIDGE_KINDS: Final = ("email", "ip")
-TRUSTED_TRAITS: Final = ("email",)
-
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
-_PLACEHOLDERS: Final = frozenset(
-    (
-        "a@a.com",
-        "example@example.com",
-        "na@na.com",
-        "no@email.com",
-        "noemail@noemail.com",
-        "none@none.com",
-        "noreply@example.com",
-        "null@null.com",
-        "test@example.com",
-        "test@test.com",
-        "user@example.com.invalid",
-    )
-)
-_LONGEST_EMAIL: Final = 320
 
 
 class Members(NamedTuple):
@@ -76,6 +57,14 @@ class Merges(NamedTuple):
     trait: npt.NDArray[np.object_]
 
 
+class DeviceLinks(NamedTuple):
+    """The distinct pairs of a device and a user that was named on it, each with the first time it was."""
+
+    device: Ints
+    user: Ints
+    known_from: Ints
+
+
 class Bridges(NamedTuple):
     """Ties between an app's device and a web device."""
 
@@ -86,11 +75,11 @@ class Bridges(NamedTuple):
     known_from: Ints
 
 
-def find_members(events: pd.DataFrame, block: frozenset[str], allow: frozenset[str]) -> Members:
+def find_members(events: pd.DataFrame, blocked: BlockList) -> Members:
     """Devices and users of the table; a null-like or blocked id is neither."""
-    device, devices, lost_devices = _known(events, "anonymous_id", block, allow)
-    user, users, lost_users = _known(events, "user_id", block, allow)
-    extra_users, extra_devices = _named_elsewhere(events, users, devices, block, allow)
+    device, devices, lost_devices = _known(events, "anonymous_id", blocked)
+    user, users, lost_users = _known(events, "user_id", blocked)
+    extra_users, extra_devices = _named_elsewhere(events, users, devices, blocked)
     is_device = np.zeros(len(devices) + len(extra_devices) + 1, dtype=bool)
     is_server = np.append(events["sdk"].cat.categories.isin(schema.SERVER_SDKS), [False])
     from_client = device[~is_server[order.codes(events, "sdk")]] if is_server.any() else device
@@ -101,14 +90,12 @@ def find_members(events: pd.DataFrame, block: frozenset[str], allow: frozenset[s
     )
 
 
-def _known(
-    events: pd.DataFrame, column: str, block: frozenset[str], allow: frozenset[str]
-) -> tuple[order.Codes, pd.Index, int]:
+def _known(events: pd.DataFrame, column: str, blocked: BlockList) -> tuple[order.Codes, pd.Index, int]:
     codes = order.codes(events, column)
     if column not in events.columns:
         return codes, pd.Index([], dtype=schema.TEXT), 0
     categories = events[column].cat.categories
-    unwanted = nobody(categories, block=block, allow=allow)
+    unwanted = blocked.nobody(categories)
     if not unwanted.any():
         return codes, categories, 0
     lost = np.append(unwanted, [False])[codes]
@@ -116,7 +103,7 @@ def _known(
 
 
 def _named_elsewhere(
-    events: pd.DataFrame, users: pd.Index, devices: pd.Index, block: frozenset[str], allow: frozenset[str]
+    events: pd.DataFrame, users: pd.Index, devices: pd.Index, blocked: BlockList
 ) -> tuple[pd.Index, pd.Index]:
     """Ids that only ``$alias`` rows or bridges name: new users, and devices without a row."""
     rows = events.iloc[_alias_rows(events)]
@@ -125,7 +112,7 @@ def _named_elsewhere(
     new_devices = new_devices[_anonymous(new_devices)]
     if "web_visitor_id" in events.columns:
         new_devices = new_devices.append(_texts_of(events, "web_visitor_id")).unique()
-    return _absent(new_users, users, block, allow), _absent(new_devices, devices, block, allow)
+    return _absent(new_users, users, blocked), _absent(new_devices, devices, blocked)
 
 
 def _texts_of(rows: pd.DataFrame, column: str) -> pd.Index:
@@ -137,11 +124,11 @@ def _anonymous(texts: pd.Index) -> Flags:
     return np.array([isinstance(text, str) and text.startswith("anon_") for text in texts], dtype=bool)
 
 
-def _absent(texts: pd.Index, known: pd.Index, block: frozenset[str], allow: frozenset[str]) -> pd.Index:
+def _absent(texts: pd.Index, known: pd.Index, blocked: BlockList) -> pd.Index:
     """The texts that are somebody's, and not known yet."""
     if not len(texts):
         return texts.astype(schema.TEXT)
-    return texts[~nobody(texts, block=block, allow=allow) & (matches(texts, known) < 0)].astype(schema.TEXT)
+    return texts[~blocked.nobody(texts) & (matches(texts, known) < 0)].astype(schema.TEXT)
 
 
 def _alias_rows(events: pd.DataFrame) -> Ints:
@@ -218,55 +205,26 @@ def _carried(members: Members, own_user: Ints, named: Ints) -> tuple[Flags, Flag
     return users, devices
 
 
-def find_trait_merges(
-    events: pd.DataFrame, members: Members, merge_on: tuple[str, ...], max_ids: int
-) -> tuple[Merges, dict[tuple[str, str], int]]:
-    """Users who share a trusted trait value, each tied to the first of them.
-
-    E-mails are compared case-folded and trimmed, from traits and from user_ids that are e-mails;
-    placeholders never merge. A value on more than ``max_ids`` users merges nobody: these come
-    second, with their number of users.
-    """
-    found: list[tuple[int, int, int, str, str]] = []
-    too_common: dict[tuple[str, str], int] = {}
-    for trait in merge_on:
-        holders = _first_held(events, members, trait)
-        for value, users in holders.items():
-            if len(users) > max_ids:
-                too_common[trait, value] = len(users)
-                continue
-            (_, _, first), *others = sorted((since, str(members.users[user]), user) for user, since in users.items())
-            found += [(since, user, first, trait, value) for since, _, user in others]
-    found.sort(key=lambda one: (one[0], str(members.users[one[1]]), one[3], one[4]))
-    previous = np.array([one[1] for one in found], dtype=np.int64)
-    user = np.array([one[2] for one in found], dtype=np.int64)
-    known_from = np.array([one[0] for one in found], dtype=np.int64)
-    values = np.array([one[4] for one in found], dtype=object)
-    traits = np.array([one[3] for one in found], dtype=object)
-    return Merges(previous, user, known_from, np.full(len(found), -1), values, traits), too_common
-
-
-def _first_held(events: pd.DataFrame, members: Members, trait: str) -> dict[str, dict[int, int]]:
-    """For each value of a trait the users who had it, and since when (microseconds)."""
+def find_device_links(events: pd.DataFrame, members: Members, aliases: DeviceAliases, rows: Ints) -> DeviceLinks:
+    """Which users were named on which devices: by ``rows`` that carry both ids, and by ``$alias``."""
     time = order.microseconds(events)
-    held: dict[str, dict[int, int]] = {}
-
-    def note(value: object, user: int, since: int) -> None:
-        text = email(value)
-        if text is not None:
-            users = held.setdefault(text, {})
-            users[user] = min(since, users.get(user, since))
-
-    if "traits" in events.columns:
-        traits = events["traits"].to_numpy(dtype=object)
-        for row in np.flatnonzero(order.is_named(events, ("$identify",)) & (members.user >= 0)):
-            if isinstance(traits[row], dict):
-                note(traits[row].get(trait), int(members.user[row]), int(time[row]))
-    seen = first_seen(events, members)
-    is_address = np.array(["@" in str(text) for text in members.users], dtype=bool)
-    for user in np.flatnonzero(is_address & (seen != np.iinfo(np.int64).max)):
-        note(members.users[int(user)], int(user), int(seen[user]))
-    return held
+    device = np.append(members.device[rows], aliases.device)
+    user = np.append(members.user[rows], aliases.user)
+    when = np.append(time[rows], time[aliases.row])
+    # Most devices have one user: those need no sort.
+    one = np.full(len(members.devices), -1, dtype=np.int64)
+    one[device] = user
+    is_one = one[device] == user
+    first = np.full(len(one), np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(first, device[is_one], when[is_one])
+    known = np.flatnonzero(one >= 0)
+    rest = np.flatnonzero(~is_one)
+    rest = rest[np.lexsort((when[rest], user[rest], device[rest]))]
+    heads = (np.diff(device[rest], prepend=-1) != 0) | (np.diff(user[rest], prepend=-1) != 0)
+    rest = rest[heads]
+    return DeviceLinks(
+        np.append(known, device[rest]), np.append(one[known], user[rest]), np.append(first[known], when[rest])
+    )
 
 
 def join_merges(one: Merges, other: Merges) -> Merges:
@@ -284,20 +242,6 @@ def first_seen(events: pd.DataFrame, members: Members) -> Ints:
     new = _codes_of(events.iloc[rows], "new_user_id", members.users)
     np.minimum.at(seen, new[new >= 0], time[rows[new >= 0]])
     return seen
-
-
-def email(value: object) -> str | None:
-    """An e-mail as it is compared: trimmed and case-folded; None for what is none, or a placeholder.
-
-    >>> email(" Kate@Example.com "), email("test@test.com"), email("kate")
-    ('kate@example.com', None, None)
-    """
-    if not isinstance(value, str) or len(value) > _LONGEST_EMAIL:
-        return None
-    text = value.strip().casefold()
-    if text in _PLACEHOLDERS or not _EMAIL.fullmatch(text):
-        return None
-    return text
 
 
 def find_bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> Bridges:

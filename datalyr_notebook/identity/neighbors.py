@@ -42,8 +42,8 @@ def nearest(
         return following, previous
     # One group more, without evidence, answers for the group -1.
     groups = int(group.max()) + 2
-    first, first_time, first_tied = _edge(line.time, group, evidence, groups, np.minimum, _LATE)
-    last, last_time, last_tied = _edge(line.time, group, evidence, groups, np.maximum, _EARLY)
+    first, first_time, first_tied = edge(line.time, group, evidence, groups, np.minimum, _LATE)
+    last, last_time, last_tied = edge(line.time, group, evidence, groups, np.maximum, _EARLY)
     # A group without evidence begins late and ends early, so that none of its places lies between.
     own, time = group[asked], line.time[asked]
     is_late, is_early = time >= first_time[own], time <= last_time[own]
@@ -58,7 +58,7 @@ def nearest(
     return following, previous
 
 
-def _edge(
+def edge(
     time: Ints,
     group: npt.NDArray[np.integer],
     evidence: npt.NDArray[np.integer],
@@ -66,7 +66,7 @@ def _edge(
     pick: np.ufunc,
     start: int,
 ) -> tuple[Ints, Ints, Flags]:
-    """Per group the first (or last) evidence, its time, and whether several share that instant."""
+    """Per group the first (or last) evidence (-1: none), its time, and whether several share that instant."""
     own, when = group[evidence], time[evidence]
     edge_time = np.full(groups, start, dtype=np.int64)
     pick.at(edge_time, own, when)

@@ -25,18 +25,30 @@ PERSONS = {
     "session": ["u1", "u1", "u1", "u2", "u2", "u2"],
     "next": ["u1", "u1", "u2", "u2", "u2", "u2"],
     "previous": ["u1", "u1", "u1", "u1", "u2", "u2"],
+    "first": ["u1", "u1", "u1", "u1", "u2", "u1"],
+    "last": ["u2", "u2", "u2", "u2", "u2", "u2"],
+    "strict": ["d", "u1", "d", "d", "u2", "d"],
+    "graph": ["u1", "u1", "u1", "u1", "u1", "u1"],
 }
 VIA = {
     "none": ["anonymous", "own", "anonymous", "anonymous", "own", "anonymous"],
     "session": ["session", "own", "session", "session", "own", "previous"],
     "next": ["next", "own", "next", "next", "own", "previous"],
     "previous": ["first", "own", "previous", "previous", "own", "previous"],
+    "first": ["first", "own", "first", "first", "own", "first"],
+    "last": ["last", "last", "last", "last", "own", "last"],
+    "strict": ["anonymous", "own", "anonymous", "anonymous", "own", "anonymous"],
+    "graph": ["graph", "own", "graph", "graph", "graph", "graph"],
 }
 SINCE = {
     "none": ["09:00", "09:10", "09:20", "12:00", "12:10", "15:00"],
     "session": ["09:10", "09:10", "09:10", "12:10", "12:10", "12:10"],
     "next": ["09:10", "09:10", "12:10", "12:10", "12:10", "12:10"],
     "previous": ["09:10", "09:10", "09:10", "09:10", "12:10", "12:10"],
+    "first": ["09:10", "09:10", "09:10", "09:10", "12:10", "09:10"],
+    "last": ["12:10", "12:10", "12:10", "12:10", "12:10", "12:10"],
+    "strict": ["09:00", "09:10", "09:20", "12:00", "12:10", "15:00"],
+    "graph": ["09:10", "09:10", "09:10", "09:10", "12:10", "09:10"],
 }
 
 
@@ -48,10 +60,21 @@ def test_a_shared_device_under_each_policy(policy: str) -> None:
     assert stitched["person_since"].dt.strftime("%H:%M").tolist() == SINCE[policy]
 
 
-@pytest.mark.parametrize("policy", ["session", "next", "previous"])
+@pytest.mark.parametrize("policy", ["session", "next", "previous", "first"])
 def test_a_crowded_device_gives_its_anonymous_rows_a_user_only_from_their_own_session(policy: str) -> None:
     stitched = stitch(SHARED_DEVICE, policy=policy, max_users_per_device=1)
     assert stitched["person_id"].tolist() == ["u1", "u1", "u1", "u2", "u2", "d"]
+
+
+@pytest.mark.parametrize("policy", ["last", "strict", "none"])
+def test_the_limit_changes_nothing_under_the_other_policies(policy: str) -> None:
+    stitched = stitch(SHARED_DEVICE, policy=policy, max_users_per_device=1)
+    assert stitched["person_id"].tolist() == PERSONS[policy]
+
+
+def test_a_crowded_device_ties_nothing_in_the_graph() -> None:
+    stitched = stitch(SHARED_DEVICE, policy="graph", max_users_per_device=1)
+    assert stitched["person_id"].tolist() == ["d", "u1", "d", "d", "u2", "d"]
 
 
 def test_the_case_that_must_be_right() -> None:

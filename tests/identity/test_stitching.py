@@ -9,7 +9,8 @@ import pytest
 
 import datalyr_notebook as dn
 from datalyr_notebook.errors import OptionError
-from datalyr_notebook.identity.stitching import StitchRule, stitch
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch
 
 
 def events(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -219,13 +220,13 @@ def test_an_empty_table_keeps_its_columns() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"policy": "magic"}, "policy='magic' is not known. Use one of 'session', 'next', 'previous', 'none'."),
-        ({"merge_on": "email"}, "merge_on='email' is not known. Use a tuple out of ('email',)."),
-        ({"merge_on": ("shoe_size",)}, "merge_on='shoe_size' is not known"),
+        ({"policy": "magic"}, "policy='magic' is not known. Use one of 'session', 'next', 'previous', 'first', "),
+        ({"merge_on": "email"}, "merge_on='email' is not known. Use a tuple of texts such as ('email', 'phone')."),
+        ({"policy": "graph", "as_of": "event"}, "Use None or a moment with policy='graph'."),
         ({"bridges": ("magic",)}, "bridges='magic' is not known"),
         ({"max_users_per_device": 0}, "Use a whole number of at least 1."),
         ({"session_timeout": "soon"}, "Use a positive duration such as '30min' or '90D'."),
-        ({"as_of": "yesterday-ish"}, "Use None or a moment such as '2026-01-31T12:00Z'."),
+        ({"as_of": "yesterday-ish"}, "Use None, 'event' or a moment such as '2026-01-31T12:00Z'."),
         ({"polcy": "next"}, "option='polcy' is not known. Use one of 'policy', 'merge_on'"),
     ],
 )
