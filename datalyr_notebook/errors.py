@@ -67,6 +67,17 @@ class NotStitchedError(SchemaError):
         super().__init__(f"{step} needs stitched events (columns person_id and person_via). Call stitch(events) first.")
 
 
+class JudgedAtEventError(SchemaError):
+    """A step needs one state of knowledge for all rows."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        super().__init__(
+            f"{step} needs all rows judged by one state of knowledge, but these were stitched with as_of='event', "
+            "each by its own. Stitch them with as_of=None, or with as_of= one moment."
+        )
+
+
 class TimestampError(DatalyrError, ValueError):
     """A timestamp that cannot be read, or is not there."""
 

@@ -118,6 +118,11 @@ CLIENT_DIRECT_SDKS: Final = ("web", "http", "unknown")
 """A visit of these without evidence is a direct touch; an app session without evidence is no touch."""
 MOBILE_SDKS: Final = ("react_native", "swift")
 
+AT_EVENT: Final = "event"
+"""``as_of`` with this value judges each row by what was known at its own time."""
+JUDGED: Final = "datalyr_as_of"
+"""The key in a frame's ``attrs`` that says so."""
+
 UNATTRIBUTED: Final = "unattributed"
 
 NULL_LIKE: Final = frozenset(
@@ -184,6 +189,11 @@ def is_canonical(frame: pd.DataFrame) -> bool:
 def is_stitched(frame: pd.DataFrame) -> bool:
     """Whether a frame is already stitched: ``person_id`` counts only together with ``person_via``."""
     return is_canonical(frame) and {"person_id", "person_via"} <= set(frame.columns)
+
+
+def is_judged_at_event(frame: pd.DataFrame) -> bool:
+    """Whether a frame was stitched with ``as_of="event"``: ``attrs`` says so."""
+    return bool(frame.attrs.get(JUDGED) == AT_EVENT)
 
 
 def empty(table: tuple[Column, ...]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from datalyr_notebook import options, schema
+from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.models import Models, resolve
 from datalyr_notebook.attribution.result import Attribution, Counting, grouping
@@ -42,7 +42,7 @@ def attribute(
     Per conversion and model the weights sum to 1; a conversion without a touch stays on
     ``unattributed``; ``result.left_out`` counts what came in and does not count.
 
-    Raises OptionError, CurrencyError, ModelError, and what stitch raises.
+    Raises OptionError, CurrencyError, ModelError, JudgedAtEventError, and what stitch raises.
 
     >>> import pandas as pd
     >>> events = pd.DataFrame({
@@ -63,6 +63,8 @@ def attribute(
     if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
         say("attribute: these events were not stitched yet, so stitch(events) ran first with its defaults.")
         stitched = stitch(stitched)
+    if schema.is_judged_at_event(stitched):
+        raise errors.JudgedAtEventError("attribute")
     timeout_us = check_options("attribute", stitched, level, session_timeout)
     kinds = conversion_kinds(stitched, conversion)
     # The others' rows cannot matter: touches, conversions and weights are functions of one person's rows.

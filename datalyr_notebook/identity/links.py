@@ -44,6 +44,17 @@ class DeviceAliases(NamedTuple):
     user: Ints
 
 
+class Mentions(NamedTuple):
+    """Rows that name several ids, a pair an entry: the first id of the row, and each of its ids.
+
+    A device's node is its code, a user's the number of devices plus its code.
+    """
+
+    row: Ints
+    one: Ints
+    other: Ints
+
+
 class Merges(NamedTuple):
     """Pairs of users that are one person, each with the time it became known, sorted by it."""
 
@@ -173,6 +184,33 @@ def find_aliases(events: pd.DataFrame, members: Members) -> tuple[DeviceAliases,
         DeviceAliases(rows[ties_device], old_device[ties_device], new[ties_device]),
         Merges(old_user[merges], new[merges], order.microseconds(events)[at], at, blank, blank),
     )
+
+
+def find_mentions(events: pd.DataFrame, members: Members) -> Mentions:
+    """What ``$alias`` rows and bridges name, whatever they are taken to mean by it."""
+    rows, devices = _alias_rows(events), len(members.devices)
+    aliases = events.iloc[rows]
+    own: list[npt.NDArray[np.integer]] = [members.device[rows], _shifted(members.user[rows], devices)]
+    named = [_shifted(_codes_of(aliases, column, members.users), devices) for column in ("new_user_id", "previous_id")]
+    of_aliases = _paired(rows, [*own, *named, _codes_of(aliases, "previous_id", members.devices)])
+    if "web_visitor_id" not in events.columns:
+        return of_aliases
+    told = np.flatnonzero(events["web_visitor_id"].notna().to_numpy())
+    web = _codes_of(events.iloc[told], "web_visitor_id", members.devices)
+    of_bridges = _paired(told, [members.device[told], web])
+    return Mentions(*(np.concatenate(pair) for pair in zip(of_aliases, of_bridges, strict=True)))
+
+
+def _shifted(codes: npt.NDArray[np.integer], by: int) -> Ints:
+    return np.where(codes >= 0, codes.astype(np.int64) + by, -1)
+
+
+def _paired(rows: Ints, columns: list[npt.NDArray[np.integer]]) -> Mentions:
+    """Each node that a row names with the first that it names; -1 is none."""
+    nodes = np.column_stack(columns).astype(np.int64)
+    first = np.repeat(np.take_along_axis(nodes, (nodes >= 0).argmax(axis=1)[:, None], axis=1), nodes.shape[1])
+    named = np.flatnonzero(nodes.ravel() >= 0)
+    return Mentions(np.repeat(rows, nodes.shape[1])[named], first[named], nodes.ravel()[named])
 
 
 def _no_aliases() -> tuple[DeviceAliases, Merges]:

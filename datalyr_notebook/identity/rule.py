@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
-from datalyr_notebook import errors, options
+from datalyr_notebook import errors, options, schema
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import BRIDGE_KINDS, Members, find_members
 from datalyr_notebook.identity.policies import POLICIES
-
-AT_EVENT: Final = "event"
-"""``as_of`` with this value judges each row by what was known at its own time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,7 @@ class StitchRule:
     @property
     def is_at_event(self) -> bool:
         """Whether each row is judged by what was known at its own time."""
-        return isinstance(self.as_of, str) and self.as_of == AT_EVENT
+        return isinstance(self.as_of, str) and self.as_of == schema.AT_EVENT
 
     @property
     def timeout_us(self) -> int:

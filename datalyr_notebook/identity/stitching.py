@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datalyr_notebook import order
+from datalyr_notebook import order, schema
 from datalyr_notebook.errors import shown
+from datalyr_notebook.identity.at_event import own_rows_at_event
 from datalyr_notebook.identity.collecting import OverLimits, collect
 from datalyr_notebook.identity.kernel import Owners, Views, complete, own_rows
 from datalyr_notebook.identity.links import Members
@@ -107,12 +108,15 @@ def _stitched(table: pd.DataFrame, rules: list[StitchRule], taken: TakenLinks | 
     collected = collect(table, rules[0], taken)
     views = Views(table, collected, rules[0])
     for place, rule in enumerate(rules):
-        completed = complete(views, rule)
-        owners = own_rows(views, completed, rule)
+        completed = collected if rule.is_at_event else complete(views, rule)
+        owners = own_rows_at_event(views, rule) if rule.is_at_event else own_rows(views, completed, rule)
         if not place:
             _say_blocked(collected.members)
         _say_over_limits(completed.over, views.crowded_devices, rule)
-        yield _with_persons(table, owners, collected.members)
+        stitched = _with_persons(table, owners, collected.members)
+        if rule.is_at_event:
+            stitched.attrs[schema.JUDGED] = schema.AT_EVENT
+        yield stitched
 
 
 def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.DataFrame:

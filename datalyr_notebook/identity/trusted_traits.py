@@ -119,6 +119,17 @@ def find_trait_merges(
     return Trusted(merges, too_common)
 
 
+def find_holders(events: pd.DataFrame, members: Members, merge_on: tuple[str, ...]) -> Ints:
+    """Users who share a value of a trusted trait, however common it is: pairs of their codes, one a row."""
+    pairs = [
+        (first, user)
+        for trait in merge_on
+        for first, *others in _first_held(events, members, trait).values()
+        for user in others
+    ]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
 def _whole(numbers: Sequence[int]) -> Ints:
     return np.array(numbers, dtype=np.int64)
 
