@@ -96,7 +96,7 @@ class Views:
     @property
     def crowded_devices(self) -> dict[str, int]:
         """The devices on the time line with more users than the limit, and how many they have."""
-        if "timeline" not in vars(self):
+        if "timeline" not in vars(self) or "crowded" not in vars(self.timeline):
             return {}
         devices = self.collected.members.devices
         return {str(devices[device]): count for device, count in self.timeline.crowded.items()}

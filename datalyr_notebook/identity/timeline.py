@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from datalyr_notebook.identity.canonical import Canon
 from datalyr_notebook.identity.components import EVER
@@ -136,37 +137,30 @@ class Timeline:
         return settled
 
     @cached_property
-    def crowded_from(self) -> Ints | None:
-        """Per device when it has named more users than the limit, microseconds; None: no device has."""
-        device, time = self._first_named
-        place = np.arange(len(device)) - np.searchsorted(device, device)
-        exceeds = place == self._limit
-        if not exceeds.any():
-            return None
-        from_ = np.full(self._devices, _NEVER, dtype=np.int64)
-        from_[device[exceeds]] = time[exceeds]
-        return from_
-
-    @property
     def crowded(self) -> dict[int, int]:
-        """The devices over the limit, and how many users each has."""
-        if "_first_named" not in vars(self) or self.crowded_from is None:
-            return {}
-        devices, counts = np.unique(self._first_named[0], return_counts=True)
-        return {int(one): int(count) for one, count in zip(devices, counts, strict=True) if count > self._limit}
+        """The devices over the limit, and how many users each has named."""
+        device, users = self.places.device[self.evidence].astype(np.int64), len(self.canon.user)
+        at = _differing(device, self._persons, self._devices)[device]
+        pairs = pd.unique(device[at] * users + self._persons[at])
+        counts = np.bincount(pairs // users)
+        return {device: int(counts[device]) for device in np.flatnonzero(counts > self._limit).tolist()}
 
     @cached_property
-    def _first_named(self) -> tuple[Ints, Ints]:
-        """When each person was first named on each device with several: device and time, sorted by both."""
-        device, person = self.places.device[self.evidence].astype(np.int64), self._persons
-        at = np.flatnonzero(_differing(device, person, self._devices)[device])
-        device, person, time = device[at], person[at], self.places.line.time[self.evidence[at]]
-        inorder = np.lexsort((time, person, device))
-        device, person, time = device[inorder], person[inorder], time[inorder]
-        fresh = (np.diff(device, prepend=-1) != 0) | (np.diff(person, prepend=-1) != 0)
-        device, time = device[fresh], time[fresh]
-        inorder = np.lexsort((time, device))
-        return device[inorder], time[inorder]
+    def crowded_from(self) -> Ints | None:
+        """Per device when it has named more users than the limit, microseconds; None: no device has."""
+        if not self.crowded:
+            return None
+        is_crowded = np.zeros(self._devices, dtype=bool)
+        is_crowded[list(self.crowded)] = True
+        device = self.places.device[self.evidence]
+        at = np.flatnonzero(is_crowded[device])
+        named = pd.DataFrame({"device": device[at], "person": self._persons[at]})
+        time = pd.Series(self.places.line.time[self.evidence[at]]).groupby([named["device"], named["person"]]).min()
+        place = time.sort_values().groupby("device").cumcount()
+        reaches = time.loc[place.index[place == self._limit]]
+        from_ = np.full(self._devices, _NEVER, dtype=np.int64)
+        from_[reaches.index.get_level_values("device")] = reaches.to_numpy()
+        return from_
 
     def last_run_by(self, asked: Ints) -> Ints:
         """For each asked place of a device with several users the start of the run that reaches its instant, or -1."""
