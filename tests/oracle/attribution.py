@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .identity import microseconds
+from .events import microseconds
 
 LOOKBACK_US = 90 * 24 * 3600 * 10**6
 DIRECT_SOURCES = ("direct", "(direct)")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from datalyr_notebook.schema import CLIENT_DIRECT_SDKS, MOBILE_SDKS, SERVER_SDKS, TOUCH_FIELDS
 
 from .attribution import is_direct
-from .identity import MATCHED, MERGED, SESSION_TIMEOUT_US, microseconds, order_key
+from .events import MATCHED, MERGED, SESSION_TIMEOUT_US, microseconds, order_key
 
 Row = Mapping[str, Any]
 Visit = tuple[str, str | None, Any]
