@@ -52,12 +52,11 @@ class Merges:
         """Each user who has a value joins the first who had it; a value of too many users merges nobody."""
         found = []
         for holders in self.holders(trait).values():
-            if len(holders) > self.rule.max_ids_per_trait_value:
-                continue
-            first, *later = [user for user in holders if not self.links.has_too_many_devices(user)] or [""]
-            pairs = {user: {(user, first, f"trait:{trait}"), (first, user, f"trait:{trait}")} for user in later}
-            found += [MergeLink(holders[user], user, first) for user in later if not pairs[user] & self.rule.without]
-        return found
+            trusted = [user for user in holders if not self.links.has_too_many_devices(user)]
+            if len(holders) <= self.rule.max_ids_per_trait_value:
+                found += [MergeLink(holders[user], user, trusted[0]) for user in trusted[1:]]
+        ignored = {(one, other) for one, other, kind in self.rule.without if kind == f"trait:{trait}"}
+        return [link for link in found if not {(link.one, link.other), (link.other, link.one)} & ignored]
 
     def holders(self, trait: str) -> dict[str, dict[str, int]]:
         """Value of a trusted trait -> each user that ever had it -> when first; an e-mail as user_id counts too."""
