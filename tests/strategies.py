@@ -13,8 +13,20 @@ MINUTE = 60 * 10**6
 START = pd.Timestamp("2026-01-01T00:00Z").value // 1000
 
 DEVICES = ["anon_a", "anon_b", "d3", "42"]
-USERS = ["u1", "u2", "kate@example.com", "42"]
+USERS = ["u1", "u2", "u3", "kate@example.com", "42"]
 SESSIONS = ["s1", "s2", "s3"]
+TRAITS = [
+    {},
+    {"email": "Kate@Example.com "},
+    {"email": "a@b.org", "phone": "+1 (555) 010-2030"},
+    {"email": "a@b.org", "plan": 7},
+    {"email": "none", "phone": 15550102030},
+    {"phone": "555 0100", "plan": " Pro "},
+    {"phone": "1234567890", "plan": "n/a"},
+    {"phone": "5550100", "plan": "PRO"},
+    {"plan": "7"},
+]
+"""Values that are one when compared, values that are nobody's, and both on one user."""
 
 
 def _maybe(values: list[Any]) -> st.SearchStrategy[Any]:
@@ -43,7 +55,7 @@ def rows(draw: st.DrawFn, *, bridges: bool = True, max_rows: int = 14) -> list[d
             row["previous_id"] = draw(_maybe([*DEVICES, *USERS, "anon_gone", "internal"]))
             row["new_user_id"] = draw(_maybe([*USERS, "u9"]))
         if name == "$identify":
-            row["traits"] = draw(_maybe([{}, {"email": "Kate@Example.com "}, {"email": "a@b.org"}, {"email": "none"}]))
+            row["traits"] = draw(_maybe(TRAITS))
         if bridges and sdk == "react_native" and name != "$alias" and draw(st.booleans()):
             # Bridges keep to instants of their own: what the other device does at the same one is nobody's rule.
             row["timestamp"] += MINUTE + number

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.identity import stitching
+from datalyr_notebook.identity.identity_links import identity_links
 from tests.oracle import identity as oracle
-from tests.strategies import records, rows, table
+from tests.strategies import MINUTE, START, records, rows, table
+
+POLICIES = [*oracle.POLICIES]
+SO_FAR = [policy for policy in POLICIES if policy != "graph"]
+"""The policies that judge each event by what was known at it."""
+
+INSTANTS = st.one_of(st.none(), st.integers(0, 40).map(lambda tens: START + tens * 10 * MINUTE))
 
 
-@pytest.mark.parametrize("policy", ["session", "next", "previous", "none"])
-@settings(max_examples=60, deadline=None)
-@given(
-    found=rows(),
-    trusts=st.booleans(),
-    crowd=st.sampled_from([1, 2, 10]),
-    bridges=st.sampled_from([("email", "ip"), ("ip",)]),
-)
-def test_every_row_has_the_oracles_person(
-    policy: str, found: list[dict[str, Any]], trusts: bool, crowd: int, bridges: tuple[str, ...]
-) -> None:
-    merge_on = ("email",) if trusts else ()
-    events = table(found)
-    stitched = stitch(events, policy=policy, merge_on=merge_on, max_users_per_device=crowd, bridges=bridges)
-    expected = oracle.stitch(
-        records(events), policy=policy, merge_on=merge_on, max_users_per_device=crowd, bridges=bridges
-    )
+@st.composite
+def options(draw: st.DrawFn) -> dict[str, Any]:
+    """What an analyst may choose beside the policy; the limits are small, as the tables are."""
+    return {
+        "merge_on": draw(st.sampled_from([(), ("email",), ("phone",), ("email", "phone", "plan")])),
+        "bridges": draw(st.sampled_from([("email", "ip"), ("email", "ip"), ("ip",), ()])),
+        "block": draw(st.sampled_from([(), (), ("U3",), ("anon%b", "%@b.org"), ("5550100",)])),
+        "max_users_per_device": draw(st.sampled_from([10, 10, 1, 2])),
+        "max_devices_per_user": draw(st.sampled_from([50, 50, 1, 2])),
+        "max_ids_per_trait_value": draw(st.sampled_from([10, 10, 2])),
+    }
+
+
+def agree(events: pd.DataFrame, stitched: pd.DataFrame, expected: list[oracle.Answer]) -> None:
+    """Both say the same of every row; ``expected`` has the rows that an as_of instant keeps, in input order."""
     answers = [
         (None if person != person else person, via, since)
         for person, via, since in zip(
@@ -39,4 +45,52 @@ def test_every_row_has_the_oracles_person(
             strict=True,
         )
     ]
-    assert list(zip(events["event_id"], answers, strict=False)) == list(zip(events["event_id"], expected, strict=False))
+    kept = events.loc[stitched.index, "event_id"]
+    assert list(zip(kept, answers, strict=True)) == list(zip(kept, expected, strict=True))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=40)
+@given(found=rows(), chosen=options(), as_of=INSTANTS)
+def test_every_row_has_the_oracles_person(
+    policy: str, found: list[dict[str, Any]], chosen: dict[str, Any], as_of: int | None
+) -> None:
+    events = table(found)
+    instant = None if as_of is None else pd.Timestamp(as_of, unit="us", tz="UTC")
+    stitched = stitching.stitch(events, policy=policy, as_of=instant, **chosen)
+    agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of=as_of, **chosen))
+
+
+@pytest.mark.parametrize("policy", SO_FAR)
+@settings(max_examples=30)
+@given(found=rows(), chosen=options())
+def test_every_row_has_the_person_it_had_at_its_own_time(
+    policy: str, found: list[dict[str, Any]], chosen: dict[str, Any]
+) -> None:
+    events = table(found)
+    stitched = stitching.stitch(events, policy=policy, as_of="event", **chosen)
+    agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of="event", **chosen))
+
+
+@pytest.mark.parametrize("minutes", [1, 10, 60])
+@settings(max_examples=20)
+@given(found=rows(bridges=False))
+def test_a_session_is_as_long_as_the_analyst_says(minutes: int, found: list[dict[str, Any]]) -> None:
+    events = table(found)
+    stitched = stitching.stitch(events, session_timeout=f"{minutes}min")
+    expected = oracle.stitch(records(events), policy="session", session_timeout_us=minutes * MINUTE)
+    agree(events, stitched, expected)
+
+
+@settings(max_examples=40)
+@given(found=rows(), chosen=options(), policy=st.sampled_from(POLICIES), data=st.data())
+def test_a_link_taken_away_never_was(
+    found: list[dict[str, Any]], chosen: dict[str, Any], policy: str, data: st.DataObject
+) -> None:
+    events = table(found)
+    rule = stitching.StitchRule(policy=policy, **chosen)
+    links = identity_links(events, rule)
+    taken = links[[data.draw(st.booleans()) for _ in range(len(links))]]
+    without = list(zip(taken["id"].astype(str), taken["other_id"].astype(str), taken["kind"].astype(str), strict=True))
+    stitched = stitching.stitch_without(events, taken, rule)
+    agree(events, stitched, oracle.stitch(records(events), policy=policy, without=without, **chosen))
