@@ -15,7 +15,7 @@ from datalyr_notebook.errors import shown
 from datalyr_notebook.identity.at_event import own_rows_at_event
 from datalyr_notebook.identity.collecting import OverLimits, collect
 from datalyr_notebook.identity.kernel import Owners, Views, complete, own_rows
-from datalyr_notebook.identity.links import Members
+from datalyr_notebook.identity.links import Members, first_seen
 from datalyr_notebook.identity.policies import VIA
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.taken_links import TakenLinks
@@ -121,7 +121,7 @@ def _stitched(table: pd.DataFrame, rules: list[StitchRule], taken: TakenLinks | 
 
 def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.DataFrame:
     stitched = table.copy(deep=False)
-    stitched["person_id"] = _person_ids(owners.person, members)
+    stitched["person_id"] = _person_ids(table, owners.person, members)
     stitched["person_via"] = pd.Categorical.from_codes(owners.via, categories=pd.Index(VIA))
     stitched["person_since"] = order.timestamps(owners.since).array
     return stitched
@@ -155,11 +155,11 @@ def _named(counts: dict[str, int]) -> str:
     return listed + (f" and {len(largest) - _NAMED:,} more" if len(largest) > _NAMED else "")
 
 
-def _person_ids(person: order.Codes, members: Members) -> pd.Categorical[Any]:
+def _person_ids(table: pd.DataFrame, person: order.Codes, members: Members) -> pd.Categorical[Any]:
     """Person codes as texts, in order of appearance; a device whose text is also a user's is ``device:…``."""
     numbers, used = _numbered(person)
     texts = members.users.append(members.devices).take(used)
-    both = _also_users(members)
+    both = _also_users(table, members)
     clashing = np.flatnonzero(both[used])
     if len(clashing):
         taken = {*members.users, *members.devices}
@@ -183,11 +183,16 @@ def _numbered(person: order.Codes) -> tuple[order.Codes, npt.NDArray[np.integer]
     return numbers[person], used
 
 
-def _also_users(members: Members) -> Flags:
+def _also_users(table: pd.DataFrame, members: Members) -> Flags:
     """Per person code: a device whose text a user has as well."""
     users, devices = members.users, members.devices
     both = np.zeros(len(users) + len(devices), dtype=bool)
     prefix = "anon_"
     if len(devices) and (not devices.str.startswith(prefix).all() or users.str.startswith(prefix).any()):
-        both[len(users) :] = matches(devices, users) >= 0
+        twin = matches(devices, users)
+        clashes = np.flatnonzero(twin >= 0)
+        if len(clashes):
+            # A category may be left over from rows that are gone: only a user that somebody names counts.
+            is_named = first_seen(table, members)[twin[clashes]] < np.iinfo(np.int64).max
+            both[len(users) + clashes[is_named]] = True
     return both
