@@ -78,6 +78,30 @@ class JudgedAtEventError(SchemaError):
         )
 
 
+class ColumnClashError(SchemaError):
+    """A step would add columns that the table already has."""
+
+    def __init__(self, step: str, adds: str, taken: Iterable[str]) -> None:
+        self.step, self.taken = step, list(taken)
+        listed = ", ".join(shown(one) for one in self.taken)
+        super().__init__(
+            f"{step} adds {adds}, but the events already have {listed}. "
+            "Rename these columns first: events.rename(columns={...})."
+        )
+
+
+class TraitTypeError(DatalyrError, TypeError):
+    """Values of one person's trait that have no order."""
+
+    def __init__(self, step: str, trait: str, rule: str, types: Iterable[str]) -> None:
+        self.step, self.trait, self.rule, self.types = step, trait, rule, sorted(types)
+        found = f"{' and '.join(self.types)} values" if len(self.types) > 1 else f"several {self.types[0]} values"
+        super().__init__(
+            f"{step} compares the values of {shown(trait)} under the rule {rule!r}, which takes only numbers, only "
+            f"strings or only booleans, but one person has {found}. Use 'last', 'first' or 'list' for this trait."
+        )
+
+
 class TimestampError(DatalyrError, ValueError):
     """A timestamp that cannot be read, or is not there."""
 

@@ -110,6 +110,15 @@ CONVERSIONS: Final = (
     Column("event_id", "str", ""),
 )
 
+TRAIT_HISTORY: Final = (
+    Column("person_id", "category", "whose trait"),
+    Column("trait", "category", "its name"),
+    Column("value", "object", "what was said; None: an explicit null"),
+    Column("valid_from", TIME, "when it was said"),
+    Column("valid_to", TIME, "when it was replaced, exclusive; NaT: it still holds; valid_from: it never held"),
+    Column("kept", "bool", "whether merge_traits answers with it"),
+)
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 
