@@ -159,6 +159,8 @@ def with_traits(
     holding = find_holding(step, said, policy)
     seen = _places_seen(stitched, rows) if at == "event" else np.full(len(stitched), len(rows), dtype=np.int64)
     table = stitched.copy(deep=False)
+    if _labels(asked).dtype == object:
+        table.columns = table.columns.astype(object)
     for name in asked:
         entries = _last_entries(stitched, said, name, seen, len(rows))
         table[name] = _column(held_values(said, holding, entries)).array
