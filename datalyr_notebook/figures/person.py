@@ -7,12 +7,22 @@ from typing import Final
 
 import pandas as pd
 
-from datalyr_notebook import errors
+from datalyr_notebook import errors, schema
+from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.notices import say
 
 MOST_CANDIDATES: Final = 3_000
 """Ids compared with one that nobody has, to name the nearest."""
 LONGEST_ASKED: Final = 200
 """An id longer than this is compared with none: the comparison takes the square of its length."""
+
+
+def as_stitched(step: str, events: pd.DataFrame) -> pd.DataFrame:
+    """Stitched events as they are; any others are stitched with the defaults, which is said."""
+    if isinstance(events, pd.DataFrame) and schema.is_stitched(events):
+        return events
+    say(f"{step}: these events are not stitched; stitching them with the defaults.")
+    return stitch(events)
 
 
 def find_person(step: str, stitched: pd.DataFrame, asked: object) -> str:

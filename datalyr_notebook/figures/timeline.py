@@ -13,15 +13,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, order, schema
-from datalyr_notebook.figures.person import find_person
+from datalyr_notebook.figures.person import as_stitched, find_person
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import compressed_axis, find_zone, true_axis, width_of
 from datalyr_notebook.figures.timeline_labels import room_for
 from datalyr_notebook.figures.timeline_marks import TIMELINE, conversion_of, find_marks, texts, thinned
 from datalyr_notebook.figures.timeline_traces import Timeline, timeline_traces
-from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.notices import say
 
 GAPS: Final = {"compress": compressed_axis, "true": true_axis}
 """How idle time is drawn."""
@@ -83,6 +81,7 @@ def journey_timeline_data(
     Examples
     --------
     >>> import pandas as pd
+    >>> from datalyr_notebook.identity.stitching import stitch
     >>> events = pd.DataFrame({
     ...     "timestamp": ["2025-09-29T10:00Z", "2025-09-29T10:05Z"], "event_name": ["pageview", "$identify"],
     ...     "anonymous_id": "anon_desk", "user_id": [None, "user_789"],
@@ -113,6 +112,7 @@ def journey_timeline(
     ``title`` replaces "Journey of …"; like every other text it is shown as it is, not as HTML.
 
     >>> import pandas as pd
+    >>> from datalyr_notebook.identity.stitching import stitch
     >>> events = pd.DataFrame({
     ...     "timestamp": ["2025-09-29T10:00Z"], "event_name": "$identify",
     ...     "anonymous_id": "anon_desk", "user_id": "user_789",
@@ -131,9 +131,7 @@ def _timeline(stitched: pd.DataFrame, person: object, conversion: Conversion, tz
     """Find the person, what their events were, and where each mark stands."""
     axis_of = GAPS[options.one_of(_STEP, "gaps", gaps, GAPS)]
     zone = find_zone(_STEP, tz)
-    if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
-        say(f"{_STEP}: these events are not stitched; stitching them with the defaults.")
-        stitched = stitch(stitched)
+    stitched = as_stitched(_STEP, stitched)
     found = find_person(_STEP, stitched, person)
     mine = np.flatnonzero(((stitched["person_id"] == found) & stitched["timestamp"].notna()).to_numpy(dtype=bool))
     mine = mine[order.event_order(stitched.iloc[mine])]
