@@ -10,7 +10,14 @@ import pandas as pd
 from datalyr_notebook import options
 from datalyr_notebook.loading.files import read_events
 
-SAMPLES: Final = ("seed_journey", "seed_journey_wire", "family_tablet", "email_then_login", "web_to_app")
+SAMPLES: Final = (
+    "seed_journey",
+    "seed_journey_wire",
+    "family_tablet",
+    "email_then_login",
+    "web_to_app",
+    "traits_over_time",
+)
 """What each teaches is said in the README beside them."""
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
