@@ -20,6 +20,7 @@ READ = {
     "family_tablet": "LoadReport: 9 events from 1 file",
     "email_then_login": "LoadReport: 9 events from 1 file",
     "web_to_app": "LoadReport: 8 events from 1 file",
+    "traits_over_time": "LoadReport: 20 events from 1 file",
 }
 
 
