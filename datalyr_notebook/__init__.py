@@ -20,7 +20,7 @@ from datalyr_notebook.loading.files import read_events, write_events
 from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.loading.report import LoadReport
 from datalyr_notebook.loading.samples import load_sample
-from datalyr_notebook.traits import merge_traits
+from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
     from datalyr_notebook import figures
@@ -49,6 +49,8 @@ __all__ = [
     "normalize_events",
     "read_events",
     "stitch",
+    "trait_history",
+    "with_traits",
     "write_events",
 ]
 

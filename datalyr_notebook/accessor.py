@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +17,7 @@ from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.loading.files import write_events
 from datalyr_notebook.loading.normalize import normalize_events
-from datalyr_notebook.traits import merge_traits
+from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -62,8 +62,16 @@ class DatalyrAccessor:
         return identity_links(self._events, rule, **options)
 
     @_says(merge_traits)
-    def merge_traits(self) -> pd.DataFrame:
-        return merge_traits(self._events)
+    def merge_traits(self, **options: Any) -> pd.DataFrame:
+        return merge_traits(self._events, **options)
+
+    @_says(trait_history)
+    def trait_history(self, **options: Any) -> pd.DataFrame:
+        return trait_history(self._events, **options)
+
+    @_says(with_traits)
+    def with_traits(self, traits: Sequence[str], **options: Any) -> pd.DataFrame:
+        return with_traits(self._events, traits, **options)
 
     @_says(find_touches)
     def find_touches(self, **options: Any) -> pd.DataFrame:
@@ -99,3 +107,9 @@ class PlotAccessor:
         from datalyr_notebook.figures.timeline import journey_timeline  # noqa: PLC0415  (plotly loads here)
 
         return journey_timeline(self._events, person, **options)
+
+    def trait_timeline(self, person: str, **options: Any) -> Figure:
+        """One person's traits: a lane a trait, a bar for as long as each value held."""
+        from datalyr_notebook.figures.trait_timeline import trait_timeline  # noqa: PLC0415  (plotly loads here)
+
+        return trait_timeline(self._events, person, **options)
