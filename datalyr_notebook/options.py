@@ -52,7 +52,7 @@ def microseconds(step: str, option: str, given: object) -> int:
     return duration
 
 
-def instant(step: str, option: str, given: object, *, also: str = "") -> pd.Timestamp:
+def instant(step: str, option: str, given: object, *, also: str = "None or ") -> pd.Timestamp:
     """A moment in UTC; without a zone it is taken as UTC. ``also``: what else the option may be."""
     words = f"{also}a moment such as '2026-01-31T12:00Z'"
     try:
