@@ -73,6 +73,27 @@ def event_order(
     return order
 
 
+def first_rows(events: pd.DataFrame, group: npt.NDArray[np.integer], groups: int) -> Ints:
+    """The first row of each group 0..groups-1 in the order of events; ``group``: one number a row, -1 for none.
+
+    Every group has a row. Only rows that share a group's first instant are sorted.
+    """
+    time = microseconds(events)
+    rows = np.flatnonzero(group >= 0)
+    start = np.full(groups, np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(start, group[rows], time[rows])
+    candidates = rows[time[rows] == start[group[rows]]]
+    if len(candidates) > groups:
+        several = np.bincount(group[candidates], minlength=groups)[group[candidates]] > 1
+        tied = candidates[several]
+        inorder = tied[event_order(events, within=group[tied], rows=tied)]
+        heads = np.append([True], np.diff(group[inorder]) != 0)
+        candidates = np.concatenate([candidates[~several], inorder[heads]])
+    first = np.empty(groups, dtype=np.int64)
+    first[group[candidates]] = candidates
+    return first
+
+
 def by_group_and_time(group: Ints, time: Ints) -> Ints:
     """Sort by two integers, as one where both fit into 63 bits (twice as fast)."""
     if not len(time):

@@ -37,7 +37,7 @@ def is_client(stitched: pd.DataFrame) -> Flags:
 def find_visits(stitched: pd.DataFrame, timeout_us: int) -> Visits:
     """Number the visits of every person; the numbers have no meaning beyond telling visits apart."""
     person, device = order.codes(stitched, "person_id"), order.codes(stitched, "anonymous_id")
-    session, time = order.codes(stitched, "session_id"), order.microseconds(stitched)
+    session = order.codes(stitched, "session_id")
     takes_part = is_client(stitched) & (person >= 0)
     named = np.flatnonzero(takes_part & (session >= 0))
     number = np.full(len(stitched), -1, dtype=np.int64)
@@ -46,7 +46,7 @@ def find_visits(stitched: pd.DataFrame, timeout_us: int) -> Visits:
     if loose.any():
         number = np.where(loose, _by_gap(stitched, takes_part, loose, timeout_us) + number.max(initial=-1) + 1, number)
     number[takes_part], visits = _compact(number[takes_part])
-    return Visits(number, _first_rows(stitched, number, time, visits))
+    return Visits(number, order.first_rows(stitched, number, visits))
 
 
 def _by_session(person: order.Codes, device: order.Codes, session: order.Codes) -> Ints:
@@ -83,19 +83,3 @@ def _compact(number: Ints) -> tuple[Ints, int]:
     used[number] = True
     renumbered = np.cumsum(used) - 1
     return renumbered[number], int(used.sum())
-
-
-def _first_rows(stitched: pd.DataFrame, number: Ints, time: Ints, visits: int) -> Ints:
-    rows = np.flatnonzero(number >= 0)
-    start = np.full(visits, np.iinfo(np.int64).max, dtype=np.int64)
-    np.minimum.at(start, number[rows], time[rows])
-    candidates = rows[time[rows] == start[number[rows]]]
-    if len(candidates) > visits:
-        several = np.bincount(number[candidates], minlength=visits)[number[candidates]] > 1
-        tied = candidates[several]
-        inorder = tied[order.event_order(stitched, within=number[tied], rows=tied)]
-        heads = np.append([True], np.diff(number[inorder]) != 0)
-        candidates = np.concatenate([candidates[~several], inorder[heads]])
-    first = np.empty(visits, dtype=np.int64)
-    first[number[candidates]] = candidates
-    return first
