@@ -47,6 +47,18 @@ class ColumnIndexError(SchemaError):
         super().__init__(f"{step} needs one plain name per column, but {problem}. {fix}")
 
 
+class ColumnClashError(SchemaError):
+    """A column that is to be added has the name of one that is there."""
+
+    def __init__(self, step: str, added: str, taken: Iterable[str]) -> None:
+        self.step, self.added, self.taken = step, added, list(taken)
+        super().__init__(
+            f"{step} adds each trait as a column of its name, but {shown(added)} is one of its own columns "
+            f"({', '.join(self.taken)}). Leave it out, and join merge_traits(stitched)[[{shown(added)}]] "
+            "under a name of your own."
+        )
+
+
 class DamagedIdError(SchemaError):
     """An id column holds numbers that have lost digits or zeros."""
 

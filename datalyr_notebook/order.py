@@ -94,6 +94,16 @@ def first_rows(events: pd.DataFrame, group: npt.NDArray[np.integer], groups: int
     return first
 
 
+def span(time: Ints, group: npt.NDArray[np.integer], groups: int) -> tuple[Ints, Ints]:
+    """Each group's first and last time, in microseconds; missing (the smallest int64) where it has none."""
+    missing = np.iinfo(np.int64).min
+    last = np.full(groups, missing, dtype=np.int64)
+    np.maximum.at(last, group, time)
+    first = np.where(last > missing, np.iinfo(np.int64).max, missing)
+    np.minimum.at(first, group, time)
+    return first, last
+
+
 def by_group_and_time(group: Ints, time: Ints) -> Ints:
     """Sort by two integers, as one where both fit into 63 bits (twice as fast)."""
     if not len(time):

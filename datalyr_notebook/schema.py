@@ -119,6 +119,69 @@ TRAIT_HISTORY: Final = (
     Column("kept", "bool", "whether merge_traits answers with it"),
 )
 
+PEOPLE: Final = (
+    Column("user_ids", "object", "list of the user_ids on their events, in order of first seen"),
+    Column("devices", "object", "list of their devices' anonymous_ids, in order of first seen"),
+    Column("sdks", "object", "list of the SDKs that sent their events, in order of first seen"),
+    Column("first_seen", TIME, "their first event"),
+    Column("last_seen", TIME, "their last event"),
+    Column("events", "int64", "how many events are theirs"),
+    Column("conversions", "int64", "how many of them count as conversions"),
+    Column("value", "float64", "what these are worth, after refunds"),
+)
+"""One row a person; the index is person_id, the traits asked for come behind."""
+
+MATCH_RATE: Final = (
+    Column("people", "int64", "distinct persons"),
+    Column("events", "int64", "how many events"),
+    Column("value", "float64", "what the conversions are worth, after refunds"),
+    Column("people_matched", "float64", "share of the people who are known users, 0 to 1; NaN of none"),
+    Column("events_matched", "float64", "share of the events that belong to known users"),
+    Column("value_matched", "float64", "share of the value that belongs to known users"),
+)
+"""Behind the columns it was asked by."""
+
+SHARED_DEVICES: Final = (
+    Column("anonymous_id", "str", "the device"),
+    Column("users", "int64", "how many users were seen on it, users that are one person counted once"),
+    Column("user_ids", "object", "list of their canonical ids, in order of first seen on the device"),
+    Column("events", "int64", "how many events the device has"),
+    Column("first_seen", TIME, "its first event"),
+    Column("last_seen", TIME, "its last event"),
+    Column("switches", "int64", "how often the named user changes along its events"),
+    Column("is_crowded", "bool", "more users than max_users_per_device"),
+)
+
+POLICY_SUMMARY: Final = (
+    Column("policy", "category", "the stitch policy"),
+    Column("people", "int64", "distinct persons"),
+    Column("match_rate", "float64", "share of the events that belong to known users, 0 to 1"),
+    Column("value_match_rate", "float64", "share of the conversion value that belongs to known users"),
+    Column("devices_differ", "int64", "devices with an event whose person is another than the baseline's"),
+    Column("events_differ", "int64", "such events"),
+    Column("conversions", "int64", "how many count"),
+    Column("value", "float64", "what they are worth, after refunds"),
+    Column("cross_device_conversions", "int64", "those of which a touch on another device earned a share"),
+)
+
+POLICY_CREDIT: Final = (
+    Column("policy", "category", "the stitch policy"),
+    Column("channel", "str", "default channel group, or unattributed"),
+    Column("conversions", "float64", "sum of weights"),
+    Column("credit", "float64", "sum of weight times value"),
+)
+
+POLICY_DEVICES: Final = (
+    Column("policy", "category", "the stitch policy"),
+    Column("anonymous_id", "category", "the device"),
+    Column("users", "int64", "how many user_ids its events carry"),
+    Column("events_differ", "int64", "its events whose person is another than the baseline's"),
+    Column("conversions_differ", "int64", "conversions on it whose person, channels or value are others"),
+    Column(
+        "value_differs", "float64", "what those are worth to the baseline; to the policy where the baseline has none"
+    ),
+)
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 

@@ -1,0 +1,1 @@
+"""Studies: questions that need both people and money."""
