@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,11 +12,18 @@ from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.models import Models, resolve
 from datalyr_notebook.attribution.result import Attribution, Counting, grouping
 from datalyr_notebook.identity.stitching import stitch
-from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, conversion_rows, rows_of_converters
-from datalyr_notebook.journeys.touches import check_options, touch_channels, touch_rows
+from datalyr_notebook.journeys.conversions import (
+    Conversion,
+    ConversionRows,
+    conversion_kinds,
+    conversion_rows,
+    rows_of_converters,
+)
+from datalyr_notebook.journeys.touches import TouchRows, check_options, touch_channels, touch_rows
 from datalyr_notebook.journeys.visits import find_visits
-from datalyr_notebook.journeys.windows import find_journeys
+from datalyr_notebook.journeys.windows import Journeys, find_journeys
 from datalyr_notebook.notices import say
+from datalyr_notebook.order import Flags, Ints
 
 
 def attribute(
@@ -69,9 +77,58 @@ def attribute(
     kinds = conversion_kinds(stitched, conversion)
     # The others' rows cannot matter: touches, conversions and weights are functions of one person's rows.
     at = rows_of_converters(stitched, kinds, refund_events)
+    counting = Counting(level=level, app_direct=app_direct, timeout_us=timeout_us)
+    found = find_evidence(
+        stitched,
+        at,
+        kinds,
+        counting=counting,
+        lookback_us=lookback_us,
+        refunds=refunds,
+        refund_events=refund_events,
+        rates=rates,
+    )
+    return Attribution(
+        stitched=stitched,
+        touch_rows=found.touches,
+        conversion_rows=found.conversions,
+        channel_of=found.channel_of,
+        journeys=found.journeys,
+        models=models,
+        weights={name: weigh(found.journeys, one) for name, one in models.items()},
+        grouped_by=columns,
+        lookback_us=lookback_us,
+        counting=counting,
+    )
+
+
+class Evidence(NamedTuple):
+    """What some people's rows say of their conversions: all that a model needs."""
+
+    touches: TouchRows
+    conversions: ConversionRows
+    channel_of: pd.Categorical
+    journeys: Journeys
+
+
+def find_evidence(
+    stitched: pd.DataFrame,
+    at: Ints,
+    kinds: Mapping[str, Flags],
+    *,
+    counting: Counting,
+    lookback_us: int | None,
+    refunds: str,
+    refund_events: Iterable[str],
+    rates: Mapping[str, float] | None,
+) -> Evidence:
+    """Touches, conversions and journeys of the persons whose rows stand ``at`` these places.
+
+    All rows of a person, or none, stand there. Touches and conversions point into ``stitched``.
+    """
     part = stitched.iloc[at]
-    visits = find_visits(part, timeout_us)
-    touches = touch_rows(part, visits, level=level, app_direct=app_direct)
+    visits = find_visits(part, counting.timeout_us)
+    touches = touch_rows(part, visits, level=counting.level, app_direct=counting.app_direct)
     conversions = conversion_rows(
         part,
         visits,
@@ -79,19 +136,8 @@ def attribute(
         refunds=refunds,
         refund_events=refund_events,
         rates=rates,
-        timeout_us=timeout_us,
+        timeout_us=counting.timeout_us,
     )
     channel_of = touch_channels(part, touches)
     journeys = find_journeys(part, touches, conversions, channel_of=channel_of, lookback_us=lookback_us)
-    return Attribution(
-        stitched=stitched,
-        touch_rows=touches.seen_from(at),
-        conversion_rows=conversions.seen_from(at),
-        channel_of=channel_of,
-        journeys=journeys,
-        models=models,
-        weights={name: weigh(journeys, one) for name, one in models.items()},
-        grouped_by=columns,
-        lookback_us=lookback_us,
-        counting=Counting(level=level, app_direct=app_direct, timeout_us=timeout_us),
-    )
+    return Evidence(touches.seen_from(at), conversions.seen_from(at), channel_of, journeys)
