@@ -273,6 +273,11 @@ def empty(table: tuple[Column, ...]) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series([], dtype=_dtype(column)) for column in table})
 
 
+def typed(frame: pd.DataFrame, table: tuple[Column, ...]) -> pd.DataFrame:
+    """The columns of a table out of a frame, in order and dtype."""
+    return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})  # type: ignore[call-overload]
+
+
 def _dtype(column: Column) -> str:
     return TEXT if column.dtype == "str" else column.dtype
 

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("order",),
     ("hashing",),
     ("schema",),
-    ("notices", "options"),
+    ("notices", "options", "rendering"),
     ("errors",),
 )
 """A module imports from rows below its own; rooms on one row do not know each other."""

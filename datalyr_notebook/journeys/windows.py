@@ -52,6 +52,37 @@ class Journeys:
         """The journey of each place."""
         return np.repeat(np.arange(len(self.indptr) - 1), self.lengths)
 
+    def take(self, kept: Flags) -> Journeys:
+        """Only the journeys that are kept; touches keep their numbers."""
+        places = np.repeat(kept, self.lengths)
+        return Journeys(
+            indptr=np.append([0], np.cumsum(self.lengths[kept])),
+            touch=self.touch[places],
+            age_days=self.age_days[places],
+            channel=self.channel[places],
+            channels=self.channels,
+            is_click=self.is_click[places],
+            is_direct=self.is_direct[places],
+            same_session=self.same_session[places],
+            value=self.value[kept],
+        )
+
+    def followed_by(self, other: Journeys, *, touches: int) -> Journeys:
+        """These journeys, then the others, whose touches are numbered from ``touches`` on."""
+        channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
+        renumbered = np.array([channels.index(name) for name in other.channels], dtype=np.int64)
+        return Journeys(
+            indptr=np.append(self.indptr, self.indptr[-1] + other.indptr[1:]),
+            touch=np.append(self.touch, touches + other.touch),
+            age_days=np.append(self.age_days, other.age_days),
+            channel=np.append(self.channel, renumbered[other.channel]),
+            channels=channels,
+            is_click=np.append(self.is_click, other.is_click),
+            is_direct=np.append(self.is_direct, other.is_direct),
+            same_session=np.append(self.same_session, other.same_session),
+            value=np.append(self.value, other.value),
+        )
+
 
 def find_journeys(
     stitched: pd.DataFrame,
