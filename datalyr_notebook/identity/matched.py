@@ -9,7 +9,7 @@ import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.loading.encoding import matches
-from datalyr_notebook.order import Flags
+from datalyr_notebook.order import Flags, Ints
 
 USER_VIA: Final = ("own", "session", "next", "previous", "first", "last", "only")
 """The values of person_via that only a user has."""
@@ -30,22 +30,24 @@ def is_matched(stitched: pd.DataFrame) -> Flags:
     """
     via = stitched["person_via"].cat
     code = via.codes.to_numpy()
-    matched: Flags = np.append(via.categories.isin(USER_VIA), [False])[code]
-    either = np.append(via.categories.isin(EITHER_VIA), [False])
-    if either.any():
-        rows = np.flatnonzero(either[code])
-        person = order.codes(stitched, "person_id")[rows]
-        persons = np.unique(person)
-        is_user = np.zeros(int(persons.max(initial=-1)) + 2, dtype=bool)
-        is_user[persons] = _are_users(stitched, stitched["person_id"].cat.categories[persons])
-        matched[rows] = is_user[person]
+    # A handful of comparisons of one byte a row is several times as fast as one lookup a row.
+    matched: Flags = code >= 0
+    for place in np.flatnonzero(~via.categories.isin(USER_VIA)):
+        matched &= code != place
+    for place in np.flatnonzero(via.categories.isin(EITHER_VIA)):
+        rows = np.flatnonzero(code == place)
+        if len(rows):
+            matched[rows] = _led_to_users(stitched, rows)
     return matched
 
 
-def _are_users(stitched: pd.DataFrame, texts: pd.Index) -> Flags:
-    """Which person_ids are a user's: a device of the same text would be called ``device:…``."""
-    is_user = np.zeros(len(texts), dtype=bool)
+def _led_to_users(stitched: pd.DataFrame, rows: Ints) -> Flags:
+    """Of these rows those whose person_id is a user's: a device of the same text would be called ``device:…``."""
+    person = order.codes(stitched, "person_id")[rows]
+    persons, number = np.unique(person, return_inverse=True)
+    texts = stitched["person_id"].cat.categories[persons]
+    is_user = np.zeros(len(persons), dtype=bool)
     for column in ("user_id", "new_user_id"):
         if column in stitched.columns:
             is_user |= matches(texts, stitched[column].cat.categories) >= 0
-    return is_user
+    return is_user[number]

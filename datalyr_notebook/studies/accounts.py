@@ -69,6 +69,8 @@ class Credited(NamedTuple):
     channels: tuple[str, ...]
     is_cross_device: Flags
     """A touch on another device earned a share."""
+    kept: Flags
+    """Which of the baseline's conversions come first, in their order: those of the persons it shares with it."""
 
 
 class Account(NamedTuple):
@@ -119,8 +121,8 @@ def baseline_account(stitched: pd.DataFrame, accounting: Accounting) -> Baseline
     earned = _earned(
         accounting.evidence(stitched, rows_of_converters(stitched, accounting.kinds, accounting.refund_events))
     )
-    owner = order.codes(stitched, "person_id")
-    account = Account(owner, _people(owner), is_matched(stitched), _credited(stitched, earned, accounting))
+    owner, every = order.codes(stitched, "person_id"), np.ones(len(earned.row), dtype=bool)
+    account = Account(owner, _people(stitched), is_matched(stitched), _credited(stitched, earned, accounting, every))
     return Baseline(stitched, accounting, asked, _tied(stitched, asked, accounting), earned, account)
 
 
@@ -135,14 +137,13 @@ def other_account(stitched: pd.DataFrame, baseline: Baseline) -> Account:
     if len(at):
         kept = ~touched[baseline.account.owner[baseline.earned.row]]
         earned = _joined(baseline.earned, kept, _earned(accounting.evidence(stitched, at)))
-        credited = _credited(stitched, earned, accounting)
-    return Account(owner, _people(owner), is_matched(stitched), credited)
+        credited = _credited(stitched, earned, accounting, kept)
+    return Account(owner, _people(stitched), is_matched(stitched), credited)
 
 
-def _people(owner: order.Codes) -> int:
-    seen = np.zeros(int(owner.max(initial=-1)) + 2, dtype=bool)
-    seen[owner] = True
-    return int(seen[:-1].sum())
+def _people(stitched: pd.DataFrame) -> int:
+    """A stitched table's categories are the persons that occur."""
+    return len(stitched["person_id"].cat.categories)
 
 
 def _touched(owner: order.Codes, baseline: Baseline) -> Flags:
@@ -185,9 +186,12 @@ def _rows_of(persons: Flags, owner: order.Codes, asked: Ints) -> Ints:
     """All rows of those of the persons who convert or refund, and the refunds that are nobody's."""
     converts = np.zeros(len(persons), dtype=bool)
     converts[owner[asked]] = True
-    rows = np.flatnonzero((persons & converts)[owner])
+    converts &= persons
+    if not converts.any():
+        return np.zeros(0, dtype=np.int64)
+    rows = np.flatnonzero(converts[owner])
     nobodys = asked[owner[asked] < 0]
-    return np.union1d(rows, nobodys) if len(rows) and len(nobodys) else rows
+    return np.union1d(rows, nobodys) if len(nobodys) else rows
 
 
 def _earned(evidence: Evidence) -> _Earned:
@@ -204,7 +208,7 @@ def _joined(first: _Earned, kept: Flags, anew: _Earned) -> _Earned:
     )
 
 
-def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting) -> Credited:
+def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting, kept: Flags) -> Credited:
     journeys = earned.journeys
     weights = weigh(journeys, accounting.model)
     count, journey = len(journeys.lengths), journeys.journey
@@ -222,6 +226,7 @@ def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting) -
         shares=shares,
         channels=journeys.channels,
         is_cross_device=np.bincount(journey[elsewhere & (weights > 0)], minlength=count) > 0,
+        kept=kept,
     )
 
 

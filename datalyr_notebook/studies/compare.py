@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datalyr_notebook import errors, options, order, schema
 from datalyr_notebook.attribution.models import MODELS, Model, resolve
 from datalyr_notebook.attribution.result import Counting
+from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.stitching import StitchRule, make_rule, stitch_each
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
@@ -219,7 +222,7 @@ def _moved_conversions(account: Account, baseline: Baseline) -> tuple[Ints, npt.
     one, other = baseline.account.credited, account.credited
     if other is one:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
-    _, left, right = np.intersect1d(one.key, other.key, assume_unique=True, return_indices=True)
+    left, right = _pairs(one.key, other.key, other.kept)
     row = other.row[right]
     shares = np.zeros((len(left), other.shares.shape[1]))
     shares[:, [*range(len(one.channels)), -1]] = one.shares[left]
@@ -229,6 +232,13 @@ def _moved_conversions(account: Account, baseline: Baseline) -> tuple[Ints, npt.
     gone, new = _others(len(one.key), left), _others(len(other.key), right)
     where = np.concatenate([one.where[left[moved]], one.where[gone], other.where[new]])
     return where, np.concatenate([one.value[left[moved]], one.value[gone], other.value[new]])
+
+
+def _pairs(one: Ints, other: Ints, kept: Flags) -> tuple[Ints, Ints]:
+    """The places of the conversions that both policies have; the kept ones lead the other's in their order."""
+    first, anew = np.flatnonzero(kept), np.flatnonzero(~kept)
+    _, left, right = np.intersect1d(one[anew], other[len(first) :], assume_unique=True, return_indices=True)
+    return np.append(first, anew[left]), np.append(np.arange(len(first)), len(first) + right)
 
 
 def _others(count: int, places: Ints) -> Flags:
@@ -293,7 +303,7 @@ def _text_rank(texts: pd.Index, used: Ints) -> Ints:
     """The rank in text order of the text at each place."""
     places, number = np.unique(used, return_inverse=True)
     rank = np.empty(len(places), dtype=np.int64)
-    rank[np.argsort(texts[places].astype(object), kind="stable")] = np.arange(len(places))
+    rank[pc.array_sort_indices(one_array(pa.array(texts[places]))).to_numpy()] = np.arange(len(places))
     return rank[number]
 
 

@@ -26,12 +26,16 @@ def owners_in_terms_of(first: pd.DataFrame, other: pd.DataFrame) -> order.Codes:
     """
     code, code_before = order.codes(other, "person_id"), order.codes(first, "person_id")
     persons, persons_before = other["person_id"].cat.categories, first["person_id"].cat.categories
-    any_row = np.zeros(len(persons) + 1, dtype=np.int64)
-    any_row[code] = np.arange(len(code))
+    any_row = np.zeros(len(persons) + 1, dtype=np.int32)
+    any_row[code] = np.arange(len(code), dtype=np.int32)
     place = code_before[any_row[:-1]] if len(code) else np.full(len(persons), -1, dtype=np.int32)
     place = np.where(_same_text(persons, persons_before, place), place, -1)
     left = np.flatnonzero(place < 0)
-    place[left] = matches(persons[left], persons_before)
+    if len(left):
+        is_taken = np.zeros(len(persons_before) + 1, dtype=bool)
+        is_taken[place] = True
+        untaken = np.flatnonzero(~is_taken[:-1])
+        place[left] = np.append(untaken, [-1])[matches(persons[left], persons_before[untaken])]
     new = np.flatnonzero(place < 0)
     place[new] = len(persons_before) + np.arange(len(new))
     codes: order.Codes = np.append(place, [-1]).astype(np.int32)[code]
