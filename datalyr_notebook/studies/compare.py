@@ -54,14 +54,12 @@ class PolicyComparison:
 
     def to_frame(self) -> pd.DataFrame:
         """Credit as a table of channels (index) by policies (columns), the largest channel first; 0 where none."""
-        wide = self.credit.pivot_table(
-            index="channel", columns="policy", values="credit", aggfunc="sum", fill_value=0.0, observed=False
-        )
-        order_of = pd.Series(wide.sum(axis="columns").to_numpy(), index=wide.index)
-        by_size = np.lexsort((wide.index.astype(object), -order_of.to_numpy()))
-        wide = wide.iloc[by_size]
-        wide.columns = pd.Index([str(name) for name in wide.columns], name="policy")
-        return wide
+        policies = [str(name) for name in self.summary["policy"]]
+        credit = self.credit.astype({"policy": schema.TEXT})
+        wide = credit.pivot_table(index="channel", columns="policy", values="credit", aggfunc="sum")
+        wide = wide.reindex(columns=pd.Index(policies, name="policy")).fillna(0.0).sort_index()
+        size: pd.Series = wide.sum(axis="columns")
+        return wide.iloc[np.argsort(-size.to_numpy(), kind="stable")]
 
     def __repr__(self) -> str:
         """A line, then the summary."""
