@@ -1,0 +1,177 @@
+"""What each stitch policy makes of the channels: one bar a policy, cut into channels.
+
+``policy_comparison_data`` returns the rows that are drawn, ``policy_comparison`` draws them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import schema
+from datalyr_notebook.figures.theme import INK, TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.studies.compare import PolicyComparison
+
+POLICY_BARS: Final = (
+    schema.Column("policy", "str", "the stitch policy, the baseline first"),
+    schema.Column("channel", "str", "default channel group, or unattributed"),
+    schema.Column("credit", "float64", "what the channel earned"),
+    schema.Column("share", "float64", "of the policy's value, 0 to 1; NaN where that is nothing"),
+    schema.Column("change", "float64", "credit less the baseline's"),
+    schema.Column("match_rate", "float64", "share of the events that belong to known users"),
+)
+
+MOST_CHANNELS: Final = 12
+"""Channels with a color of their own; what is left of them is one segment."""
+OTHERS: Final = "other channels"
+
+_PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
+"""Hatching, so that no segment is told by its color alone."""
+_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
+_BAR: Final = 46
+"""Pixels a policy."""
+_LEGEND_LINE: Final = 19
+_LEGEND_COLUMNS: Final = 4
+"""Pixels from one line of the legend to the next, and how many names fit into a line of a narrow figure."""
+_LABELED: Final = 0.055
+"""The least share whose segment is wide enough for its number."""
+
+
+def policy_comparison_data(comparison: PolicyComparison) -> pd.DataFrame:
+    """The rows that :func:`policy_comparison` draws, one a policy and channel, in the columns of ``POLICY_BARS``.
+
+    The baseline comes first, then the other policies as they were asked for; channels by what they
+    earn under the baseline, the largest first. Every channel has a row under every policy.
+
+    >>> from datalyr_notebook.studies.compare import compare_policies
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2026-01-01T10:00Z", "2026-01-02T20:00Z", "2026-01-03T09:00Z"],
+    ...     "event_name": ["pageview", "purchase", "$identify"], "anonymous_id": ["phone", "desk", "phone"],
+    ...     "user_id": [None, "u1", "u1"], "source": ["tiktok", None, None], "value": [None, 50.0, None],
+    ... })
+    >>> policy_comparison_data(compare_policies(events, policies=["session", "none"]))[["policy", "channel", "credit"]]
+        policy         channel  credit
+    0  session  Organic Social    50.0
+    1  session          Direct     0.0
+    2     none  Organic Social     0.0
+    3     none          Direct    50.0
+    """
+    wide = _merged(comparison.to_frame(), comparison.baseline)
+    rate = dict(zip(comparison.summary["policy"], comparison.summary["match_rate"], strict=True))
+    names = sorted((str(name) for name in wide.columns), key=lambda name: name != comparison.baseline)
+    rows = []
+    for name in names:
+        total = float(wide[name].sum())
+        for channel, credit, leading in zip(wide.index, wide[name], wide[names[0]], strict=True):
+            share = credit / total if total > 0 else np.nan
+            rows.append((name, channel, credit, share, credit - leading, rate[name]))
+    return schema.typed(pd.DataFrame(rows, columns=schema.names(POLICY_BARS)), POLICY_BARS)
+
+
+def policy_comparison(comparison: PolicyComparison, *, title: str | None = None) -> go.Figure:
+    """Credit by channel under each policy: one bar a policy, one segment a channel, the baseline on top.
+
+    The label of a bar says which share of the events the policy gives to known users; hovering over a
+    segment says by how much it differs from the baseline's. Channels beyond the first ``MOST_CHANNELS``
+    share a segment. The rows are those of :func:`policy_comparison_data`. ``title`` replaces "Credit by
+    channel under each policy"; like every other text it is shown as it is, not as HTML.
+
+    >>> from datalyr_notebook.studies.compare import compare_policies
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2026-01-01T10:00Z"], "event_name": ["purchase"], "anonymous_id": ["desk"], "value": [50.0],
+    ... })
+    >>> policy_comparison(compare_policies(events, policies=["session"])).layout.yaxis.ticktext
+    ('session (baseline)<br>0.0% of events matched',)
+    """
+    bars = policy_comparison_data(comparison)
+    names = bars["policy"].drop_duplicates().tolist()
+    channels = bars["channel"].drop_duplicates().tolist()
+    figure = themed(go.Figure([_segment(bars, channel, place) for place, channel in enumerate(channels)]))
+    heading = "Credit by channel under each policy" if title is None else shortened(title, 200)
+    rate = bars.drop_duplicates("policy").set_index("policy")["match_rate"].to_dict()
+    told = {str(name): rate.get(str(name), np.nan) for name in comparison.summary["policy"]}
+    shown = names or sorted(told, key=lambda name: name != comparison.baseline)
+    figure.update_layout(
+        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
+        title_subtitle={"text": escaped(f"model {shortened(comparison.model, 40)}; hover for the change")},
+        barmode="stack",
+        bargap=0.25,
+        height=170 + _BAR * max(len(shown), 1) + _LEGEND_LINE * -(-len(channels) // _LEGEND_COLUMNS),
+        margin={"t": 70, "b": 10, "l": 40, "r": 20},
+        legend={
+            "orientation": "h",
+            "traceorder": "normal",
+            "yref": "container",
+            "y": 0.015,
+            "yanchor": "bottom",
+            "x": 0,
+        },
+        legend_font={"size": TEXT_SIZE},
+    )
+    figure.update_xaxes(title="Credit", tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
+    figure.update_yaxes(
+        title="Policy",
+        range=[max(len(shown), 1) - 0.5, -0.5],
+        tickvals=list(range(len(shown))),
+        ticktext=[_label(name, told[name], comparison.baseline) for name in shown],
+        tickfont={"size": TEXT_SIZE},
+        showgrid=False,
+        automargin=True,
+    )
+    if not channels:
+        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(text="No conversion counts.", showarrow=False, **middle)
+    return figure
+
+
+def _merged(wide: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Channels by what they earn under the baseline, the smallest beyond ``MOST_CHANNELS`` as one."""
+    leading = wide[baseline] if baseline in wide.columns else wide.iloc[:, 0]
+    inorder = wide.iloc[np.argsort(-leading.to_numpy(), kind="stable")]
+    if len(inorder) <= MOST_CHANNELS:
+        return inorder
+    largest = inorder.max(axis="columns").nlargest(MOST_CHANNELS - 1).index
+    kept = inorder.index.isin(largest)
+    rest = inorder[~kept].sum().to_frame(OTHERS).T
+    return pd.concat([inorder[kept], rest])
+
+
+def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
+    """One channel across all bars."""
+    rows = bars[bars["channel"] == channel]
+    hovers = [
+        f"{row.policy}: {shortened(row.channel)}<br>credit {row.credit:,.2f} ({row.share:.1%})"
+        f"<br>{row.change:+,.2f} against the baseline<br>{row.match_rate:.1%} of events matched"
+        for row in rows.itertuples(index=False)
+    ]
+    hatching = {
+        "shape": _PATTERNS[place % len(_PATTERNS)],
+        "fillmode": "overlay",
+        "fgcolor": _HATCHING,
+        "size": 7,
+        "solidity": 0.25,
+    }
+    return go.Bar(
+        x=rows["credit"].to_numpy(),
+        y=np.arange(len(rows)),
+        orientation="h",
+        name=escaped(shortened(channel)),
+        text=[f"{share:.0%}" if share >= _LABELED else "" for share in rows["share"]],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        textfont={"size": TEXT_SIZE, "color": "#FFFFFF"},
+        hovertext=["<br>".join(escaped(line) for line in hover.split("<br>")) for hover in hovers],
+        hoverinfo="text",
+        marker={"color": channel_color(channel), "pattern": hatching, "line": {"width": 1, "color": INK}},
+        meta={"channel": escaped(channel)},
+    )
+
+
+def _label(policy: str, match_rate: float, baseline: str) -> str:
+    name = f"{policy} (baseline)" if policy == baseline else policy
+    matched = "no events" if np.isnan(match_rate) else f"{match_rate:.1%} of events matched"
+    return f"{escaped(name)}<br>{matched}"
