@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalyr_notebook.loading.normalize import normalize_events
-from datalyr_notebook.order import by_group_and_time, event_order, is_named, microseconds, timestamps
+from datalyr_notebook.order import by_group_and_time, event_order, first_rows, is_named, microseconds, span, timestamps
 
 COLUMNS = ["timestamp", "event_name", "user_id", "event_id", "anonymous_id"]
 
@@ -127,3 +127,16 @@ def test_the_order_of_a_group_is_the_order_of_its_rows_alone(rows: list[tuple[An
         apart = table.iloc[alone[event_order(table.iloc[alone])]]
         together = table.iloc[[place for place in whole if group[place] == number]]
         pd.testing.assert_frame_equal(apart.reset_index(drop=True), together.reset_index(drop=True))
+
+
+def test_the_first_row_of_each_group() -> None:
+    """Group 0: the $identify of minute 1 comes before the other event of that instant; row 4 is in no group."""
+    rows = events((2, "x", "a"), (1, "x", "a"), (1, "$identify", "b"), (5, "x", "a"), (0, "x", "a"))
+    assert first_rows(rows, np.array([0, 0, 0, 1, -1]), 2).tolist() == [2, 3]
+
+
+def test_the_span_of_each_group_is_missing_where_it_has_no_time() -> None:
+    first, last = span(np.array([5, 3, 9]), np.array([0, 0, 2]), 3)
+    missing = np.iinfo(np.int64).min
+    assert first.tolist() == [3, missing, 9]
+    assert last.tolist() == [5, missing, 9]
