@@ -50,13 +50,10 @@ class ColumnIndexError(SchemaError):
 class ColumnClashError(SchemaError):
     """A column that is to be added has the name of one that is there."""
 
-    def __init__(self, step: str, added: str, taken: Iterable[str]) -> None:
-        self.step, self.added, self.taken = step, added, list(taken)
-        super().__init__(
-            f"{step} adds each trait as a column of its name, but {shown(added)} is one of its own columns "
-            f"({', '.join(self.taken)}). Leave it out, and join merge_traits(stitched)[[{shown(added)}]] "
-            "under a name of your own."
-        )
+    def __init__(self, step: str, adds: str, taken: Iterable[str], fix: str) -> None:
+        self.step, self.taken = step, list(taken)
+        listed = ", ".join(shown(one) for one in self.taken)
+        super().__init__(f"{step} adds {adds}, but the table already has {listed}. {fix}")
 
 
 class DamagedIdError(SchemaError):
@@ -87,18 +84,6 @@ class JudgedAtEventError(SchemaError):
         super().__init__(
             f"{step} needs all rows judged by one state of knowledge, but these were stitched with as_of='event', "
             "each by its own. Stitch them with as_of=None, or with as_of= one moment."
-        )
-
-
-class ColumnClashError(SchemaError):
-    """A step would add columns that the table already has."""
-
-    def __init__(self, step: str, adds: str, taken: Iterable[str]) -> None:
-        self.step, self.taken = step, list(taken)
-        listed = ", ".join(shown(one) for one in self.taken)
-        super().__init__(
-            f"{step} adds {adds}, but the events already have {listed}. "
-            "Rename these columns first: events.rename(columns={...})."
         )
 
 

@@ -339,7 +339,7 @@ def test_with_traits_wants_a_list_of_names_and_a_known_moment() -> None:
 
 
 def test_a_trait_named_like_a_column_is_refused() -> None:
-    with pytest.raises(ColumnClashError, match=r"the events already have 'sdk'\. Rename these columns first") as raised:
+    with pytest.raises(ColumnClashError, match=r"the table already has 'sdk'\. Rename these columns first") as raised:
         with_traits(said("free"), ["plan", "sdk"])
     assert raised.value.taken == ["sdk"]
 

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.identity.canonical import Canon, canonical_users
-from datalyr_notebook.identity.links import Members, find_aliases, find_trait_merges, join_merges
-from datalyr_notebook.identity.stitching import StitchRule, make_rule
+from datalyr_notebook.identity.collecting import Collected, collect
+from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Ints
 
@@ -46,9 +45,9 @@ def shared_devices(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     """
     rule = make_rule(rule, keywords)
     table = rule.known(as_canonical(events, "shared_devices"))
-    members = rule.members(table)
-    named, canon = _named(table, members, rule)
-    pair = named.device * (len(canon.user) + 1) + named.user
+    collected = collect(table, rule)
+    members, named = collected.members, _named(table, collected)
+    pair = named.device * (len(members.users) + 1) + named.user
     first = ~pd.Series(pair).duplicated().to_numpy()
     users = np.bincount(named.device[first], minlength=len(members.devices))
     switched = (np.diff(named.device) == 0) & (np.diff(named.user) != 0)
@@ -76,20 +75,17 @@ def shared_devices(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     return found.sort_values(["users", "events", "anonymous_id"], ascending=[False, False, True], ignore_index=True)
 
 
-def _named(events: pd.DataFrame, members: Members, rule: StitchRule) -> tuple[_Named, Canon]:
+def _named(events: pd.DataFrame, collected: Collected) -> _Named:
     """Every place at which a device's rows, or an ``$alias`` elsewhere, name a user of it."""
-    aliases, alias_merges = find_aliases(events, members)
-    trait_merges, _ = find_trait_merges(events, members, rule.merge_on, rule.max_ids_per_trait_value)
-    canon = canonical_users(events, members, join_merges(alias_merges, trait_merges))
-    own = np.flatnonzero((members.user >= 0) & members.is_device[members.device])
-    told = np.flatnonzero(members.is_device[aliases.device])
-    row = np.append(own, aliases.row[told])
-    device = np.append(members.device[own], aliases.device[told]).astype(np.int64)
-    user = canon.user[np.append(members.user[own], aliases.user[told])].astype(np.int64)
+    members, aliases = collected.members, collected.aliases
+    own = np.flatnonzero(collected.is_evidence)
+    row = np.append(own, aliases.row)
+    device = np.append(members.device[own], aliases.device).astype(np.int64)
+    user = collected.canon.user[np.append(members.user[own], aliases.user)].astype(np.int64)
     several = _have_several(device, user, len(members.devices))
     row, device, user = row[several], device[several], user[several]
     inorder = order.event_order(events, within=device, rows=row)
-    return _Named(device[inorder], user[inorder]), canon
+    return _Named(device[inorder], user[inorder])
 
 
 def _have_several(device: Ints, user: Ints, devices: int) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,8 @@ from datalyr_notebook.attribution.models import MODELS, Model, resolve
 from datalyr_notebook.attribution.result import Counting
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
-from datalyr_notebook.identity.stitching import StitchRule, make_rule, stitch_each
+from datalyr_notebook.identity.rule import StitchRule, make_rule
+from datalyr_notebook.identity.stitching import stitch_each
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.journeys.touches import check_options
 from datalyr_notebook.loading.normalize import as_canonical

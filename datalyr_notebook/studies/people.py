@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import find_members
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
@@ -82,7 +83,8 @@ def _trait_names(traits: Iterable[str]) -> tuple[str, ...]:
     taken = schema.names(schema.PEOPLE)
     for name in names:
         if name in taken or name == "person_id":
-            raise errors.ColumnClashError("people", name, ["person_id", *taken])
+            fix = "Leave the trait out, and join it from merge_traits(stitched) under a name of your own."
+            raise errors.ColumnClashError("people", "each trait as a column of its name", [name], fix)
     return names
 
 
@@ -93,7 +95,7 @@ def _naming_rows(stitched: pd.DataFrame) -> Flags:
 
 
 def _device_rows(stitched: pd.DataFrame) -> Flags:
-    members = find_members(stitched, frozenset(), frozenset())
+    members = find_members(stitched, BlockList())
     flags: Flags = members.is_device[members.device]
     return flags
 

@@ -150,7 +150,8 @@ def with_traits(
     asked = list(dict.fromkeys(options.texts(step, "traits", traits)))
     taken = [name for name in asked if name in stitched.columns]
     if taken:
-        raise errors.ColumnClashError(step, "one column a trait", taken)
+        fix = "Rename these columns first: events.rename(columns={...})."
+        raise errors.ColumnClashError(step, "one column a trait", taken, fix)
     rows = identity_rows(stitched)
     said = read_said(stitched, rows, sources=policy.sources)
     never_said = [name for name in asked if name not in said.names]
