@@ -85,7 +85,10 @@ def _worlds(views: Views, rule: StitchRule) -> Ints:
     devices, nobody = len(members.devices), len(members.devices) + len(members.users)
     mentions = find_mentions(events, members)
     holders = find_holders(events, members, rule.merge_on)
-    is_both = members.is_device[members.device] & (members.user >= 0)
+    # A server's one-shot id ties nobody, but whoever names it must know its rows to know what it is.
+    counts = members.is_device.copy()
+    counts[mentions.one[mentions.one < devices]] = counts[mentions.other[mentions.other < devices]] = True
+    is_both = counts[members.device] & (members.user >= 0)
     one = np.concatenate([members.device[is_both], mentions.one, holders[:, 0] + devices])
     other = np.concatenate([members.user[is_both] + devices, mentions.other, holders[:, 1] + devices])
     found = connect(nobody + 1, one, other, np.zeros(len(one), dtype=np.int64))
@@ -94,7 +97,7 @@ def _worlds(views: Views, rule: StitchRule) -> Ints:
     is_world[found.of[_mixed_devices(events, members)]] = True
     is_world[found.of[_unsteady_devices(views, rule, collected)]] = True
     node = np.where(members.user >= 0, members.user + devices, nobody)
-    node = np.where(members.is_device[members.device], members.device, node)
+    node = np.where(counts[members.device], members.device, node)
     node[mentions.row] = mentions.one
     return np.where(is_world[found.of[node]], found.of[node], -1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from datalyr_notebook.identity import stitching
 from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.rule import StitchRule
 from tests.oracle import identity as oracle
 from tests.strategies import MINUTE, START, records, rows, table
 
@@ -88,9 +90,9 @@ def test_a_link_taken_away_never_was(
     found: list[dict[str, Any]], chosen: dict[str, Any], policy: str, data: st.DataObject
 ) -> None:
     events = table(found)
-    rule = stitching.StitchRule(policy=policy, **chosen)
+    rule = StitchRule(policy=policy, **chosen)
     links = identity_links(events, rule)
-    taken = links[[data.draw(st.booleans()) for _ in range(len(links))]]
+    taken = links.loc[np.array([data.draw(st.booleans()) for _ in range(len(links))], dtype=bool)]
     without = list(zip(taken["id"].astype(str), taken["other_id"].astype(str), taken["kind"].astype(str), strict=True))
     stitched = stitching.stitch_without(events, taken, rule)
     agree(events, stitched, oracle.stitch(records(events), policy=policy, without=without, **chosen))

@@ -75,7 +75,9 @@ def test_traits_that_are_asked_for_come_behind(caplog: pytest.LogCaptureFixture)
 
 def test_a_trait_of_the_name_of_a_column_is_refused() -> None:
     stitched = dn.stitch(SHOP.assign(traits=[{"value": 3}] + [None] * 9))
-    with pytest.raises(ColumnClashError, match=r"adds each trait as a column of its name, but the table already has 'value'"):
+    with pytest.raises(
+        ColumnClashError, match=r"adds each trait as a column of its name, but the table already has 'value'"
+    ):
         people(stitched, traits=["value"])
     with pytest.raises(OptionError, match=r"traits='plan' is not known\. Use a tuple of texts"):
         people(stitched, traits="plan")
