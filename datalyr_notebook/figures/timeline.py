@@ -13,12 +13,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, order, schema
-from datalyr_notebook.figures.person import as_stitched, find_person
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import compressed_axis, find_zone, true_axis, width_of
 from datalyr_notebook.figures.timeline_labels import room_for
 from datalyr_notebook.figures.timeline_marks import TIMELINE, conversion_of, find_marks, texts, thinned
 from datalyr_notebook.figures.timeline_traces import Timeline, timeline_traces
+from datalyr_notebook.identity.persons import as_stitched, find_person
 from datalyr_notebook.journeys.conversions import Conversion
 
 GAPS: Final = {"compress": compressed_axis, "true": true_axis}

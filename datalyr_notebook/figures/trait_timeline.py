@@ -13,11 +13,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, order
-from datalyr_notebook.figures.person import as_stitched, find_person
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import find_zone
 from datalyr_notebook.figures.trait_timeline_rows import GAP, TraitTimeline, lane_tops, place_rows
 from datalyr_notebook.figures.trait_timeline_traces import labels_outside, trait_traces
+from datalyr_notebook.identity.persons import as_stitched, find_person
 from datalyr_notebook.traits import trait_history
 
 MOST_LANES: Final = 40

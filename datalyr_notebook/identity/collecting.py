@@ -23,7 +23,7 @@ from datalyr_notebook.identity.links import (
 )
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.taken_links import TakenLinks
-from datalyr_notebook.identity.trusted_traits import find_trait_merges
+from datalyr_notebook.identity.trusted_traits import Trusted, find_trait_merges
 from datalyr_notebook.order import Flags, Ints
 
 
@@ -56,17 +56,11 @@ def collect(events: pd.DataFrame, rule: StitchRule, taken: TakenLinks | None = N
     """Gather all that no policy changes; ``taken``: links that are to count as if they were not there."""
     members = rule.members(events)
     aliases, alias_merges = find_aliases(events, members)
-    is_evidence = _evidence(members)
+    is_evidence = find_evidence(members)
     if taken is not None:
         is_evidence &= ~taken.rows(events, members)
         aliases = taken.left_aliases(aliases, members)
-    heavy: dict[int, int] = {}
-    if rule.merge_on:
-        links = find_device_links(events, members, aliases, np.flatnonzero(is_evidence))
-        heavy = _heavy(links, members, rule.max_devices_per_user)
-    trusted = find_trait_merges(
-        events, members, rule.merge_on, rule.max_ids_per_trait_value, blocked=rule.blocked, crowds=heavy
-    )
+    trusted, heavy = find_trusted(events, members, rule, aliases, is_evidence)
     merges = join_merges(alias_merges, trusted.merges)
     bridges = find_bridges(events, members, rule.bridges)
     if taken is not None:
@@ -75,6 +69,18 @@ def collect(events: pd.DataFrame, rule: StitchRule, taken: TakenLinks | None = N
     names = {str(members.users[user]): count for user, count in heavy.items()}
     over = OverLimits(trusted.too_common, names, {})
     return Collected(members, is_evidence, canon, aliases, merges, bridges, no_answers(), None, over)
+
+
+def find_trusted(
+    events: pd.DataFrame, members: Members, rule: StitchRule, aliases: DeviceAliases, is_evidence: Flags
+) -> tuple[Trusted, dict[int, int]]:
+    """The merges that trusted traits make, and the users on too many devices for any, with how many."""
+    heavy: dict[int, int] = {}
+    if rule.merge_on:
+        links = find_device_links(events, members, aliases, np.flatnonzero(is_evidence))
+        heavy = _heavy(links, members, rule.max_devices_per_user)
+    most = rule.max_ids_per_trait_value
+    return find_trait_merges(events, members, rule.merge_on, most, blocked=rule.blocked, crowds=heavy), heavy
 
 
 def with_graph(events: pd.DataFrame, collected: Collected, rule: StitchRule) -> Collected:
@@ -102,7 +108,7 @@ def with_graph(events: pd.DataFrame, collected: Collected, rule: StitchRule) -> 
     return collected._replace(graph=graph, over=over)
 
 
-def _evidence(members: Members) -> Flags:
+def find_evidence(members: Members) -> Flags:
     """Rows that carry a user and a device."""
     flags: Flags = (members.user >= 0) & members.is_device[members.device]
     return flags

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
+from datalyr_notebook.identity.collecting import find_evidence, find_trusted
 from datalyr_notebook.identity.links import Members, find_aliases, find_bridges
 from datalyr_notebook.identity.rule import StitchRule, make_rule
-from datalyr_notebook.identity.trusted_traits import find_trait_merges
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
+
+
+class Shown(NamedTuple):
+    """Rows that show links of one kind. An id is a user's code, or the number of users + a device's code."""
+
+    kind: str
+    row: npt.NDArray[np.integer]
+    one: npt.NDArray[np.integer]
+    other: npt.NDArray[np.integer]
+
+
+class LinkCodes(NamedTuple):
+    """The evidence in codes, an entry a pair of ids and kind: what is searched without reading texts."""
+
+    one: Ints
+    other: Ints
+    kind: npt.NDArray[np.object_]
+    value: npt.NDArray[np.object_]
+    """The shared value of a trait; None for other kinds."""
+    row: Ints
+    """The event that shows it first; -1 for a trait."""
+    known_from: Ints
+    """int64 microseconds, as last_seen."""
+    last_seen: Ints
+    events: Ints
 
 
 def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywords: Any) -> pd.DataFrame:
@@ -21,8 +47,8 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
 
     Kinds: ``identify`` and ``event`` (a device with a user), ``alias`` (the earlier id with the new
     user), ``bridge:email`` and ``bridge:ip`` (an app's device with a web device), ``trait:email``
-    (two users, where ``merge_on`` trusts it). ``first_seen`` to ``last_seen`` spans the ``events`` that
-    show the link; ``event_id`` is the first of them. A server's one-shot id makes no link.
+    (two users, where ``merge_on`` trusts it; so for any trait). ``first_seen`` to ``last_seen`` spans the
+    ``events`` that show the link; ``event_id`` is the first of them. A server's one-shot id makes no link.
 
     Sorted by first_seen, then id, other_id and kind. Raises what stitch raises.
 
@@ -38,135 +64,121 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     rule = make_rule(rule, keywords)
     table = rule.known(as_canonical(events, "identity_links"))
     members = rule.members(table)
-    parts = [*_own(table, members), *_aliases(table, members), _bridges(table, members, rule.bridges)]
-    parts += _traits(table, members, rule)
-    links = pd.concat([part for part in parts if len(part)] or [schema.empty(schema.IDENTITY_LINKS)], ignore_index=True)
-    links = links.sort_values(["first_seen", "id", "other_id", "kind"], ignore_index=True)
-    for name, kind, _ in schema.IDENTITY_LINKS:
-        if kind in ("category", "str"):
-            links[name] = links[name].astype("category" if kind == "category" else schema.TEXT)
-    return links[schema.names(schema.IDENTITY_LINKS)]
+    links = link_table(table, members, find_links(table, members, rule))
+    return links.sort_values(["first_seen", "id", "other_id", "kind"], ignore_index=True).astype({"kind": "category"})
 
 
-def _own(events: pd.DataFrame, members: Members) -> list[pd.DataFrame]:
-    """Rows that carry both ids: ``$identify`` calls, and all other events."""
-    both = (members.user >= 0) & members.is_device[members.device]
-    identify = order.is_named(events, ("$identify",))
-    return [
-        _device_links(events, members, np.flatnonzero(both & identify), "identify"),
-        _device_links(
-            events, members, np.flatnonzero(both & ~identify & ~order.is_named(events, ("$alias",))), "event"
-        ),
-    ]
+def find_links(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
+    """The evidence in codes, in no order that means anything."""
+    shown = [*_own(events, members), *_bridges(events, members, rule.bridges)]
+    return join_links(count_links(events, shown), _traits(events, members, rule))
 
 
-def _device_links(events: pd.DataFrame, members: Members, rows: Ints, kind: str) -> pd.DataFrame:
-    return _table(
-        events, rows, members.devices, members.device[rows], "device", members.users, members.user[rows], "user", kind
+def take_links(links: LinkCodes, at: npt.NDArray[np.integer]) -> LinkCodes:
+    """These entries of the evidence."""
+    return LinkCodes(*(column[at] for column in links))
+
+
+def join_links(links: LinkCodes, more: LinkCodes) -> LinkCodes:
+    """Both lists of evidence as one."""
+    return LinkCodes(*(np.concatenate(pair) for pair in zip(links, more, strict=True)))
+
+
+def count_links(events: pd.DataFrame, shown: Sequence[Shown]) -> LinkCodes:
+    """One entry a distinct pair of ids and kind: the first row that shows it, the last, and how many do."""
+    kinds = list(dict.fromkeys(part.kind for part in shown))
+    code = np.repeat([kinds.index(part.kind) for part in shown], [len(part.row) for part in shown]).astype(np.int64)
+    row, one, other = (
+        np.concatenate([np.zeros(0, dtype=np.int64), *columns]).astype(np.int64)
+        for columns in zip(*((part.row, part.one, part.other) for part in shown), strict=True)
     )
-
-
-def _aliases(events: pd.DataFrame, members: Members) -> list[pd.DataFrame]:
-    of_devices, of_users = find_aliases(events, members)
-    own = np.flatnonzero((members.user >= 0) & members.is_device[members.device] & order.is_named(events, ("$alias",)))
-    said = set(zip(of_devices.row.tolist(), of_devices.device.tolist(), of_devices.user.tolist(), strict=True))
-    also = np.array([row for row in own if (row, members.device[row], members.user[row]) not in said], dtype=np.int64)
-    return [
-        _table(
-            events,
-            of_devices.row,
-            members.devices,
-            of_devices.device,
-            "device",
-            members.users,
-            of_devices.user,
-            "user",
-            "alias",
-        ),
-        _table(
-            events,
-            of_users.row,
-            members.users,
-            of_users.previous,
-            "user",
-            members.users,
-            of_users.user,
-            "user",
-            "alias",
-        ),
-        _device_links(events, members, also, "event"),
-    ]
-
-
-def _bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> pd.DataFrame:
-    bridges = find_bridges(events, members, kinds)
-    kind = np.array([f"bridge:{one}" for one in bridges.kind], dtype=object)
-    return _table(
-        events, bridges.row, members.devices, bridges.app, "device", members.devices, bridges.web, "device", kind
-    )
-
-
-def _traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> list[pd.DataFrame]:
-    merges = find_trait_merges(
-        events, members, rule.merge_on, rule.max_ids_per_trait_value, blocked=rule.blocked
-    ).merges
-    if not len(merges.user):
-        return []
-    known_from = order.timestamps(merges.known_from)
-    return [
-        pd.DataFrame(
-            {
-                "id": members.users.astype(object)[merges.previous],
-                "id_kind": "user",
-                "other_id": members.users.astype(object)[merges.user],
-                "other_kind": "user",
-                "kind": [f"trait:{trait}" for trait in merges.trait],
-                "value": merges.value,
-                "sdk": None,
-                "known_from": known_from,
-                "first_seen": known_from,
-                "last_seen": known_from,
-                "events": 1,
-                "event_id": None,
-            }
-        )
-    ]
-
-
-def _table(
-    events: pd.DataFrame,
-    rows: Ints,
-    ids: pd.Index,
-    code: npt.NDArray[np.integer],
-    id_kind: str,
-    others: pd.Index,
-    other: npt.NDArray[np.integer],
-    other_kind: str,
-    kind: str | npt.NDArray[np.object_],
-) -> pd.DataFrame:
-    """One row a distinct (id, other id, kind), from the rows that show it."""
-    kinds = pd.factorize(np.broadcast_to(np.asarray(kind, dtype=object), len(rows)))
-    pair = pd.factorize((code.astype(np.int64) * (len(others) + 1) + other) * (len(kinds[1]) + 1) + kinds[0])[0]
-    inorder = order.event_order(events, within=pair, rows=rows)
-    heads: Flags = np.append([True], np.diff(pair[inorder]) != 0)[: len(rows)]
+    span = int(other.max(initial=0)) + 1
+    pair = pd.factorize((one * span + other) * len(kinds) + code)[0]
+    inorder = order.event_order(events, within=pair, rows=row)
+    heads: Flags = np.append([True], np.diff(pair[inorder]) != 0)[: len(row)]
     starts = np.flatnonzero(heads)
-    first = inorder[starts]
-    last = inorder[np.append(starts[1:], [len(rows)]) - 1] if len(rows) else first
-    seen = events.iloc[rows[first]]
-    time = events["timestamp"]
-    return pd.DataFrame(
-        {
-            "id": ids.astype(object)[code[first]] if len(first) else [],
-            "id_kind": id_kind,
-            "other_id": others.astype(object)[other[first]] if len(first) else [],
-            "other_kind": other_kind,
-            "kind": kinds[1][kinds[0][first]] if len(first) else [],
-            "value": None,
-            "sdk": seen["sdk"].astype(object).to_numpy(),
-            "known_from": time.iloc[rows[first]].array,
-            "first_seen": time.iloc[rows[first]].array,
-            "last_seen": time.iloc[rows[last]].array,
-            "events": np.diff(np.append(starts, [len(rows)])),
-            "event_id": seen["event_id"].astype(object).to_numpy() if "event_id" in events.columns else None,
-        }
+    ends = np.append(starts[1:], [len(row)])[: len(starts)]
+    first, last = inorder[starts], inorder[ends - 1]
+    time = order.microseconds(events)
+    return LinkCodes(
+        one[first],
+        other[first],
+        np.array(kinds, dtype=object)[code[first]],
+        np.full(len(first), None, dtype=object),
+        row[first],
+        time[row[first]],
+        time[row[last]],
+        ends - starts,
     )
+
+
+def link_table(
+    events: pd.DataFrame, members: Members, links: LinkCodes, beside: Sequence[tuple[str, str]] = ()
+) -> pd.DataFrame:
+    """Evidence in the columns of ``schema.IDENTITY_LINKS``, row by row as the codes stand.
+
+    ``beside``: text and kind of what is neither user nor device; their codes follow those of the devices.
+    """
+    texts = members.users.append(members.devices).append(pd.Index([text for text, _ in beside], dtype=schema.TEXT))
+    kinds = pd.Index([*dict.fromkeys(["device", "user", *(kind for _, kind in beside)])])
+    counts = (len(members.users), len(members.devices), *(1 for _ in beside))
+    ordered = pd.Index(["user", "device", *(kind for _, kind in beside)])
+    kind_of = np.repeat(kinds.get_indexer(ordered), counts)
+    time = order.timestamps(links.known_from)
+    columns: dict[str, Any] = {
+        "id": texts.take(links.one),
+        "id_kind": kinds.take(kind_of[links.one]),
+        "other_id": texts.take(links.other),
+        "other_kind": kinds.take(kind_of[links.other]),
+        "kind": links.kind,
+        "value": links.value,
+        "sdk": _cells(events, "sdk", links.row),
+        "known_from": time,
+        "first_seen": time,
+        "last_seen": order.timestamps(links.last_seen),
+        "events": links.events,
+        "event_id": _cells(events, "event_id", links.row),
+    }
+    dtypes: dict[Any, Any] = {name: schema.TEXT if kind == "str" else kind for name, kind, _ in schema.IDENTITY_LINKS}
+    return pd.DataFrame(columns).astype(dtypes)
+
+
+def _cells(events: pd.DataFrame, column: str, rows: Ints) -> npt.NDArray[np.object_]:
+    """A column's cells on these rows, None for the row -1."""
+    cells = np.full(len(rows), None, dtype=object)
+    if column in events.columns:
+        cells[rows >= 0] = events[column].iloc[rows[rows >= 0]].astype(object).to_numpy()
+    return cells
+
+
+def _own(events: pd.DataFrame, members: Members) -> list[Shown]:
+    """Rows that carry both ids (``$identify`` calls, and all other events), and what ``$alias`` rows say."""
+    users = len(members.users)
+    aliases, merges = find_aliases(events, members)
+    says_itself = (members.device[aliases.row] == aliases.device) & (members.user[aliases.row] == aliases.user)
+    is_event = (members.user >= 0) & members.is_device[members.device]
+    is_event[aliases.row[says_itself]] = False
+    is_identify = is_event & order.is_named(events, ("$identify",))
+    own = {"identify": np.flatnonzero(is_identify), "event": np.flatnonzero(is_event & ~is_identify)}
+    return [
+        *(Shown(kind, rows, users + members.device[rows], members.user[rows]) for kind, rows in own.items()),
+        Shown("alias", aliases.row, users + aliases.device, aliases.user),
+        Shown("alias", merges.row, merges.previous, merges.user),
+    ]
+
+
+def _bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> list[Shown]:
+    bridges, users = find_bridges(events, members, kinds), len(members.users)
+    of_kind = {kind: np.flatnonzero(bridges.kind == kind) for kind in kinds}
+    return [
+        Shown(f"bridge:{kind}", bridges.row[at], users + bridges.app[at], users + bridges.web[at])
+        for kind, at in of_kind.items()
+    ]
+
+
+def _traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
+    aliases, _ = find_aliases(events, members)
+    merges = find_trusted(events, members, rule, aliases, find_evidence(members))[0].merges
+    kind = np.array([f"trait:{trait}" for trait in merges.trait], dtype=object)
+    known_from, once = merges.known_from, np.ones(len(merges.user), dtype=np.int64)
+    return LinkCodes(merges.previous, merges.user, kind, merges.value, merges.row, known_from, known_from, once)

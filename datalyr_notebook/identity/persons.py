@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Final
 
 import pandas as pd
@@ -44,13 +45,13 @@ def find_person(step: str, stitched: pd.DataFrame, asked: object) -> str:
                 raise errors.AmbiguousPersonError(step, asked, owners)
             if owners:
                 return str(owners[0])
-    raise errors.UnknownPersonError(step, asked, _nearest(list(ids.values()), str(asked)))
+    raise errors.UnknownPersonError(step, asked, nearest_ids(ids.values(), str(asked)))
 
 
-def _nearest(ids: list[pd.Series], asked: str) -> list[str]:
-    """Up to three ids that resemble one nobody has, from those of similar length."""
+def nearest_ids(columns: Iterable[pd.Series | pd.Index], asked: str) -> list[str]:
+    """Up to three ids of these columns that resemble one nobody has, from those of similar length."""
     if len(asked) > LONGEST_ASKED:
         return []
-    known = dict.fromkeys(str(one) for column in ids for one in column.dropna().unique())
+    known = dict.fromkeys(str(one) for column in columns for one in column.dropna().unique())
     alike = [one for one in known if abs(len(one) - len(asked)) <= 4]
     return difflib.get_close_matches(asked, alike[:MOST_CANDIDATES])
