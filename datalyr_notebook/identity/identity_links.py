@@ -64,8 +64,7 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     rule = make_rule(rule, keywords)
     table = rule.known(as_canonical(events, "identity_links"))
     members = rule.members(table)
-    links = link_table(table, members, find_links(table, members, rule))
-    return links.sort_values(["first_seen", "id", "other_id", "kind"], ignore_index=True).astype({"kind": "category"})
+    return in_order(link_table(table, members, find_links(table, members, rule)))
 
 
 def find_links(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
@@ -120,16 +119,14 @@ def link_table(
     ``beside``: text and kind of what is neither user nor device; their codes follow those of the devices.
     """
     texts = members.users.append(members.devices).append(pd.Index([text for text, _ in beside], dtype=schema.TEXT))
-    kinds = pd.Index([*dict.fromkeys(["device", "user", *(kind for _, kind in beside)])])
-    counts = (len(members.users), len(members.devices), *(1 for _ in beside))
-    ordered = pd.Index(["user", "device", *(kind for _, kind in beside)])
-    kind_of = np.repeat(kinds.get_indexer(ordered), counts)
+    kinds = np.array(["user", "device", *(kind for _, kind in beside)], dtype=object)
+    kind_of = np.repeat(kinds, [len(members.users), len(members.devices), *(1 for _ in beside)])
     time = order.timestamps(links.known_from)
     columns: dict[str, Any] = {
         "id": texts.take(links.one),
-        "id_kind": kinds.take(kind_of[links.one]),
+        "id_kind": kind_of[links.one],
         "other_id": texts.take(links.other),
-        "other_kind": kinds.take(kind_of[links.other]),
+        "other_kind": kind_of[links.other],
         "kind": links.kind,
         "value": links.value,
         "sdk": _cells(events, "sdk", links.row),
@@ -141,6 +138,18 @@ def link_table(
     }
     dtypes: dict[Any, Any] = {name: schema.TEXT if kind == "str" else kind for name, kind, _ in schema.IDENTITY_LINKS}
     return pd.DataFrame(columns).astype(dtypes)
+
+
+def in_order(links: pd.DataFrame) -> pd.DataFrame:
+    """Links by first_seen, then id, other_id and kind; texts are compared only where links share an instant."""
+    time = order.microseconds(links, "first_seen")
+    inorder = np.argsort(time, kind="stable")
+    tied = np.flatnonzero(np.diff(time[inorder]) == 0)
+    if len(tied):
+        at = np.union1d(tied, tied + 1)
+        rows = links.iloc[inorder[at]].reset_index(drop=True)
+        inorder[at] = inorder[at][rows.sort_values(["first_seen", "id", "other_id", "kind"]).index.to_numpy()]
+    return links.iloc[inorder].reset_index(drop=True)
 
 
 def _cells(events: pd.DataFrame, column: str, rows: Ints) -> npt.NDArray[np.object_]:

@@ -69,12 +69,18 @@ class Inquiry:
         return len(self.members.users) + len(self.members.devices)
 
     def node(self, asked: Asked) -> int:
-        """The node of an id; -1 where the rule knows none of this text."""
+        """The node of an id; -1 where no event that the rule knows names it."""
+        if asked.kind == "nobody":
+            return -1
         if asked.kind in ("user", "device"):
-            texts = self.members.users if asked.kind == "user" else self.members.devices
-            place = _place(texts, asked.text)
-            return place if place < 0 or asked.kind == "user" else place + self.users
-        node = self.ids + self.asked.index(asked)
+            is_user = asked.kind == "user"
+            place = _place(self.members.users if is_user else self.members.devices, asked.text)
+            if place < 0 or bool(((self.members.user if is_user else self.members.device) == place).any()):
+                return place if place < 0 or is_user else place + self.users
+            # A text that no row has may still be known by a link; else it is left over from rows that were cut off.
+            node = place if is_user else place + self.users
+        else:
+            node = self.ids + self.asked.index(asked)
         return node if self.graph.start[node] < self.graph.start[node + 1] else -1
 
     def name(self, node: int) -> Asked:

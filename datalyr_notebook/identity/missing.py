@@ -129,7 +129,12 @@ def _of_end(owned: Ownership, asked: Asked, node: int) -> Iterator[str]:
     elif asked.kind in ("user", "device") and rule.blocked.holds(asked.text):
         yield f"{name} is in block=: it links nobody."
     elif node < 0:
-        yield f"{name} was first seen after as_of={_moment(rule.as_of)}."
+        late = (
+            f"was first seen after as_of={_moment(rule.as_of)}"
+            if rule.as_of is not None
+            else "is on no event of its own"
+        )
+        yield f"{name} {late}."
     elif asked.kind == "device" and owned.is_one_shot(node):
         yield f"{name} is a server's one-shot id: no browser or app has it, so it is no device and links nobody."
 
@@ -150,7 +155,7 @@ def _unused(table: pd.DataFrame, inquiry: Inquiry) -> Iterator[str]:
         known_from = pd.Timestamp(int(wider.links.known_from[link]), unit="us", tz="UTC")
         tie = f"{plain(one.text)} ↔ {plain(other.text)} ({kind})"
         blocked = wider.name(node)
-        if blocked.kind in ("user", "device") and rule.blocked.holds(blocked.text):
+        if node != target and blocked.kind in ("user", "device") and rule.blocked.holds(blocked.text):
             yield f"{plain(blocked.text)} is in block=: what it ties is not counted."
         if isinstance(rule.as_of, pd.Timestamp) and known_from > rule.as_of:
             yield f"{tie} became known only on {_moment(known_from)}, after as_of={_moment(rule.as_of)}."
