@@ -1,0 +1,264 @@
+"""One person's identity graph: devices, users and links, with the devices that other persons share.
+
+``identity_graph_data`` returns the rows that are drawn, ``identity_graph`` draws them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import schema
+from datalyr_notebook.figures.identity_graph_layout import Place, curve
+from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.identity.persons import find_person
+from datalyr_notebook.identity.stitching import StitchRule, make_rule, stitch
+from datalyr_notebook.loading.normalize import as_canonical
+from datalyr_notebook.notices import say
+
+LINK_STYLES: Final = {
+    "identify": ("solid", 2.5, PALETTE[1]),
+    "event": ("solid", 1.0, INK),
+    "alias": ("dash", 2.5, PALETTE[0]),
+    "bridge": ("dot", 2.5, PALETTE[6]),
+    "trait": ("dashdot", 2.0, PALETTE[7]),
+}
+"""Dash, width in pixels and color of each kind of link."""
+
+NODE_STYLES: Final = {
+    ("user", "own"): ("user", "circle", 20, PALETTE[1]),
+    ("device", "own"): ("device", "square", 18, PALETTE[6]),
+    ("device", "shared"): ("shared device", "square-x", 24, PALETTE[2]),
+    ("trait", "own"): ("trusted trait", "diamond", 16, PALETTE[7]),
+    ("user", "other"): ("another person's user", "circle-open", 20, INK),
+    ("device", "other"): ("another person's device", "square-open", 18, INK),
+}
+"""Name, symbol, size in pixels and color of each kind of node."""
+
+_STEP: Final = "identity_graph"
+_ROW_HEIGHT: Final = 74
+
+
+def identity_graph_data(
+    events: pd.DataFrame, person: str, *, rule: StitchRule | None = None, **keywords: Any
+) -> pd.DataFrame:
+    """The rows that :func:`identity_graph` draws: nodes (``part`` "node"), then links ("link").
+
+    A node is an id: the person's own users and devices, ids that only a link ties to them, trait values
+    that ``merge_on`` trusts, and whoever else is seen on the person's devices. A device on rows of
+    several persons has the role ``shared``; another person's ids have the role ``other``. Links are those
+    of ``identity_links`` that end at an id of the person; a trusted trait is a node between its users. A
+    server's one-shot ids are not drawn. Up to 50 ids are kept: users first, then shared devices, then
+    the ids with most events.
+
+    Parameters
+    ----------
+    events
+        Stitched events: the person is looked up there, and ``rule`` says which evidence is drawn (pass
+        the rule they were stitched with). Anything else is stitched with the rule, which is said.
+    person
+        A person_id, or a user_id or anonymous_id that one person has.
+    rule, keywords
+        As for ``stitch``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``IDENTITY_GRAPH``. Nodes stand by column from the left and from the top: what only
+        a bridge ties, devices, users, trusted traits, shared devices, other persons. Links are sorted by
+        first_seen, then id, other_id and kind.
+
+    Raises
+    ------
+    UnknownPersonError
+        Nobody has this id.
+    AmbiguousPersonError
+        Several persons have this id, such as the anonymous_id of a shared device.
+    OptionError
+        The rule is not known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2025-09-29T10:00Z", "2025-09-30T10:05Z"], "event_name": "$identify",
+    ...     "anonymous_id": "anon_tablet", "user_id": ["user_1", "user_2"],
+    ... })
+    >>> identity_graph_data(stitch(events), "user_1")[["part", "role", "id"]].to_numpy().tolist()[:3]
+    [['node', 'own', 'user_1'], ['node', 'shared', 'anon_tablet'], ['node', 'other', 'user_2']]
+
+    """
+    return graph_table(_graph(events, person, rule, keywords))
+
+
+def identity_graph(
+    events: pd.DataFrame, person: str, *, rule: StitchRule | None = None, title: str | None = None, **keywords: Any
+) -> go.Figure:
+    """One person's devices, users and links in columns; a shared device stands between its persons.
+
+    Circles are users, squares devices, diamonds trusted traits; a crossed square is a device that other
+    persons share, whose ids are open circles on its other side. Solid lines are logins and events with
+    both ids, dashed ones aliases, dotted ones bridges, dash-dotted ones trusted traits. Hovering over a
+    node or the middle of a link tells times, counts and SDKs. Parameters and errors are those of
+    :func:`identity_graph_data`, whose rows are drawn. The layout has nothing random.
+
+    ``title`` replaces "Identity graph of …"; like every other text it is shown as it is, not as HTML.
+
+    >>> import pandas as pd
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2025-09-29T10:00Z"], "event_name": "$identify",
+    ...     "anonymous_id": "anon_desk", "user_id": "user_789",
+    ... })
+    >>> [trace.name for trace in identity_graph(stitch(events), "user_789").data]
+    ['identify', 'links', 'user', 'device']
+    """
+    graph = _graph(events, person, rule, keywords)
+    figure = themed(go.Figure([*_link_traces(graph), *_node_traces(graph)]))
+    _lay_out(figure, graph, title)
+    return figure
+
+
+def _graph(events: pd.DataFrame, person: object, rule: StitchRule | None, keywords: dict[str, Any]) -> PersonGraph:
+    rule = make_rule(rule, keywords)
+    if isinstance(events, pd.DataFrame) and schema.is_stitched(events):
+        stitched = rule.known(as_canonical(events, _STEP))
+    else:
+        say(f"{_STEP}: these events are not stitched; stitching them with policy={rule.policy!r}.")
+        stitched = stitch(events, rule)
+    return find_person_graph(stitched, find_person(_STEP, stitched, person), rule)
+
+
+def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
+    """A trace for each kind of link, and one with what hovering over their middles tells."""
+    nodes, links = graph.nodes, graph.links
+    place = dict(zip(nodes["key"], map(Place, nodes["x"], nodes["y"]), strict=True))
+    beside: Counter[frozenset[str]] = Counter()
+    lines: dict[str, tuple[list[float | None], list[float | None]]] = {}
+    middles: tuple[list[float], list[float]] = ([], [])
+    for kind, start, end in zip(links["kind"], links["start"], links["end"], strict=True):
+        pair = frozenset((start, end))
+        curves = curve(place[start], place[end], beside[pair])
+        beside[pair] += 1
+        for axis, points in enumerate(curves):
+            lines.setdefault(kind, ([], []))[axis].extend([*points.tolist(), None])
+            middles[axis].append(float(points[len(points) // 2]))
+    traces = []
+    for kind in sorted(lines, key=lambda one: (list(LINK_STYLES).index(one.split(":")[0]), one)):
+        dash, width, color = LINK_STYLES[kind.split(":")[0]]
+        x, y = lines[kind]
+        style = {"dash": dash, "width": width, "color": color}
+        traces.append(go.Scatter(x=x, y=y, mode="lines", name=escaped(shortened(kind)), line=style, hoverinfo="skip"))
+    if traces:
+        told = [_link_hover(row) for row in _records(links)]
+        traces.append(_marks(*middles, "links", told, symbol="circle", size=16, color="rgba(0, 0, 0, 0)"))
+        traces[-1].showlegend = False
+    return traces
+
+
+def _node_traces(graph: PersonGraph) -> list[go.Scatter]:
+    """A trace for each kind of node, with its labels below."""
+    nodes, traces = graph.nodes, []
+    for (kind, role), (name, symbol, size, color) in NODE_STYLES.items():
+        chosen = nodes[(nodes["kind"] == kind) & (nodes["role"] == role)]
+        if not len(chosen):
+            continue
+        told = [_node_hover(row) for row in _records(chosen)]
+        trace = _marks(chosen["x"], chosen["y"], name, told, symbol=symbol, size=size, color=color)
+        trace.update(mode="markers+text", text=[_label(row) for row in _records(chosen)])
+        trace.update(textposition="bottom center", textfont={"size": TEXT_SIZE, "color": INK})
+        traces.append(trace)
+    return traces
+
+
+def _marks(x: Any, y: Any, name: str, told: list[str], **marker: Any) -> go.Scatter:  # noqa: ANN401  (any columns)
+    outline = {"width": 2, "color": marker["color"]} if name != "links" else {"width": 0}
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        name=name,
+        marker={**marker, "line": outline},
+        hovertext=told,
+        hoverinfo="text",
+        cliponaxis=False,
+    )
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(map(str, rows.columns), row, strict=True)) for row in rows.itertuples(index=False, name=None)]
+
+
+def _label(row: dict[str, Any]) -> str:
+    """The id, and what it is: a shared device says so, since color alone must tell nothing."""
+    what = [row["device_type"], row["sdk"]] if row["kind"] == "device" and row["role"] != "other" else []
+    if row["role"] == "shared":
+        what = [f"shared by {row['persons']:,} persons"]
+    below = " · ".join(shortened(text, 14 if row["role"] != "shared" else 30) for text in what if text)
+    return escaped(row["label"]) + (f"<br>{escaped(below)}" if below else "")
+
+
+def _node_hover(row: dict[str, Any]) -> str:
+    whose = {"own": "of this person", "shared": f"shared by {row['persons']:,} persons", "other": "of another person"}
+    lines = [
+        f"{row['kind']}: {shortened(row['id'], 60)}",
+        whose[row["role"]],
+        _span(row),
+        f"sdk: {shortened(row['sdk'], 40)}" if row["sdk"] else "",
+        f"device_type: {shortened(row['device_type'], 40)}" if row["device_type"] else "",
+    ]
+    return "<br>".join(escaped(line) for line in lines if line)
+
+
+def _link_hover(row: dict[str, Any]) -> str:
+    lines = [
+        f"{shortened(row['kind'])}: {shortened(row['id'], 40)} ↔ {shortened(row['other_id'], 40)}",
+        _span(row),
+        f"known from {row['known_from']:%Y-%m-%d %H:%M:%S UTC}",
+        f"sdk: {shortened(row['sdk'])}" if isinstance(row["sdk"], str) else "",
+    ]
+    return "<br>".join(escaped(line) for line in lines if line)
+
+
+def _span(row: dict[str, Any]) -> str:
+    if row["first_seen"] is pd.NaT:
+        return "no event of its own"
+    first, last = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("first_seen", "last_seen"))
+    return f"{_counted(row['events'], 'event')}, {first}" + (f" to {last} UTC" if last != first else " UTC")
+
+
+def _lay_out(figure: go.Figure, graph: PersonGraph, title: str | None) -> None:
+    """Title, size, and axes that show nothing but keep room for the labels."""
+    nodes = graph.nodes
+    heading = f"Identity graph of {shortened(graph.person, 40)}" if title is None else shortened(title, 200)
+    if len(nodes) < graph.total:
+        heading += f" ({len(nodes):,} of {graph.total:,} ids shown)"
+    own = nodes[nodes["role"] != "other"]
+    told = [_counted(int((own["kind"] == kind).sum()), kind) for kind in ("user", "device")]
+    shared, others = int((nodes["role"] == "shared").sum()), int((nodes["role"] == "other").sum())
+    told += [f"{shared:,} of them shared"] if shared else []
+    told += [f"{_counted(others, 'id')} of other persons"] if others else []
+    told.append(_counted(len(graph.links), "link"))
+    rows = int(nodes.groupby("x").size().max()) if len(nodes) else 1
+    low, high = (float(np.max(nodes["y"])), float(np.min(nodes["y"]))) if len(nodes) else (0.0, 0.0)
+    figure.update_layout(
+        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
+        title_subtitle={"text": ", ".join(told)},
+        height=190 + _ROW_HEIGHT * rows,
+        margin={"t": 76, "b": 10, "l": 20, "r": 20},
+        hovermode="closest",
+        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
+        legend_font={"size": TEXT_SIZE},
+    )
+    hidden = {"visible": False, "showgrid": False}
+    last = float(nodes["x"].max()) if len(nodes) else 0.0
+    figure.update_xaxes(range=[-0.55, last + 0.55], **hidden)
+    figure.update_yaxes(range=[high - 0.75, low + 0.4], **hidden)
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {one if count == 1 else one + 's'}"
