@@ -33,7 +33,7 @@ LINK_STYLES: Final = {
 NODE_STYLES: Final = {
     ("user", "own"): ("user", "circle", 20, PALETTE[1]),
     ("device", "own"): ("device", "square", 18, PALETTE[6]),
-    ("device", "shared"): ("shared device", "square-x", 24, PALETTE[2]),
+    ("device", "shared"): ("shared device", "square-x-open", 22, PALETTE[2]),
     ("trait", "own"): ("trusted trait", "diamond", 16, PALETTE[7]),
     ("user", "other"): ("another person's user", "circle-open", 20, INK),
     ("device", "other"): ("another person's device", "square-open", 18, INK),
@@ -41,7 +41,21 @@ NODE_STYLES: Final = {
 """Name, symbol, size in pixels and color of each kind of node."""
 
 _STEP: Final = "identity_graph"
-_ROW_HEIGHT: Final = 74
+_SIDES: Final = {
+    "bridged": "top left",
+    "device": "bottom left",
+    "user": "bottom center",
+    "trait": "top right",
+    "shared": "bottom center",
+    "other": "bottom center",
+}
+"""Where the labels of each column stand: where fewest links and other labels are."""
+_BESIDE: Final = {column: "middle left" if column in ("bridged", "device") else "middle right" for column in _SIDES}
+_ROOMS: Final = ((8, 74), (20, 52), (50, 28))
+"""Up to so many rows: the height of each in pixels; the lowest has room for one line of text beside a node."""
+_LABEL_WIDTH: Final = 135
+"""Pixels that a label takes beside the leftmost column, in a figure 700 wide."""
+_WIDTH: Final = 660
 
 
 def identity_graph_data(
@@ -135,7 +149,8 @@ def _graph(events: pd.DataFrame, person: object, rule: StitchRule | None, keywor
 
 def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
     """A trace for each kind of link, and one with what hovering over their middles tells."""
-    nodes, links = graph.nodes, graph.links
+    nodes, strongest_first = graph.nodes, np.argsort([_style(kind) for kind in graph.links["kind"]], kind="stable")
+    links = graph.links.iloc[strongest_first]
     place = dict(zip(nodes["key"], map(Place, nodes["x"], nodes["y"]), strict=True))
     beside: Counter[frozenset[str]] = Counter()
     lines: dict[str, tuple[list[float | None], list[float | None]]] = {}
@@ -148,11 +163,13 @@ def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
             lines.setdefault(kind, ([], []))[axis].extend([*points.tolist(), None])
             middles[axis].append(float(points[len(points) // 2]))
     traces = []
-    for kind in sorted(lines, key=lambda one: (list(LINK_STYLES).index(one.split(":")[0]), one)):
-        dash, width, color = LINK_STYLES[kind.split(":")[0]]
+    for kind in sorted(lines, key=lambda one: (_style(one), one)):
+        dash, width, color = list(LINK_STYLES.values())[_style(kind)]
         x, y = lines[kind]
         style = {"dash": dash, "width": width, "color": color}
-        traces.append(go.Scatter(x=x, y=y, mode="lines", name=escaped(shortened(kind)), line=style, hoverinfo="skip"))
+        traces.append(
+            go.Scatter(x=x, y=y, mode="lines", name=escaped(shortened(kind)), line=style, opacity=0.6, hoverinfo="skip")
+        )
     if traces:
         told = [_link_hover(row) for row in _records(links)]
         traces.append(_marks(*middles, "links", told, symbol="circle", size=16, color="rgba(0, 0, 0, 0)"))
@@ -160,17 +177,24 @@ def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
     return traces
 
 
+def _style(kind: str) -> int:
+    """The place of a kind of link in ``LINK_STYLES``."""
+    return list(LINK_STYLES).index(kind.split(":", maxsplit=1)[0])
+
+
 def _node_traces(graph: PersonGraph) -> list[go.Scatter]:
-    """A trace for each kind of node, with its labels below."""
+    """A trace for each kind of node, with its labels on the side where fewest links are."""
     nodes, traces = graph.nodes, []
+    is_dense = _rows(graph) > _ROOMS[-2][0]
     for (kind, role), (name, symbol, size, color) in NODE_STYLES.items():
         chosen = nodes[(nodes["kind"] == kind) & (nodes["role"] == role)]
         if not len(chosen):
             continue
         told = [_node_hover(row) for row in _records(chosen)]
         trace = _marks(chosen["x"], chosen["y"], name, told, symbol=symbol, size=size, color=color)
-        trace.update(mode="markers+text", text=[_label(row) for row in _records(chosen)])
-        trace.update(textposition="bottom center", textfont={"size": TEXT_SIZE, "color": INK})
+        trace.update(mode="markers+text", text=[_label(row, is_dense=is_dense) for row in _records(chosen)])
+        trace.update(textposition=[(_BESIDE if is_dense else _SIDES)[column] for column in chosen["column"]])
+        trace.update(textfont={"size": TEXT_SIZE, "color": INK})
         traces.append(trace)
     return traces
 
@@ -193,8 +217,10 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(map(str, rows.columns), row, strict=True)) for row in rows.itertuples(index=False, name=None)]
 
 
-def _label(row: dict[str, Any]) -> str:
-    """The id, and what it is: a shared device says so, since color alone must tell nothing."""
+def _label(row: dict[str, Any], *, is_dense: bool) -> str:
+    """The id, and what it is where there is room for a second line."""
+    if is_dense:
+        return escaped(row["label"])
     what = [row["device_type"], row["sdk"]] if row["kind"] == "device" and row["role"] != "other" else []
     if row["role"] == "shared":
         what = [f"shared by {row['persons']:,} persons"]
@@ -238,26 +264,33 @@ def _lay_out(figure: go.Figure, graph: PersonGraph, title: str | None) -> None:
     if len(nodes) < graph.total:
         heading += f" ({len(nodes):,} of {graph.total:,} ids shown)"
     own = nodes[nodes["role"] != "other"]
-    told = [_counted(int((own["kind"] == kind).sum()), kind) for kind in ("user", "device")]
+    users, devices = (_counted(int((own["kind"] == kind).sum()), kind) for kind in ("user", "device"))
     shared, others = int((nodes["role"] == "shared").sum()), int((nodes["role"] == "other").sum())
-    told += [f"{shared:,} of them shared"] if shared else []
+    told = [users, f"{devices} ({shared:,} shared)" if shared else devices]
     told += [f"{_counted(others, 'id')} of other persons"] if others else []
     told.append(_counted(len(graph.links), "link"))
-    rows = int(nodes.groupby("x").size().max()) if len(nodes) else 1
-    low, high = (float(np.max(nodes["y"])), float(np.min(nodes["y"]))) if len(nodes) else (0.0, 0.0)
+    rows, last = _rows(graph), float(nodes["x"].max()) if len(nodes) else 0.0
+    row_height = next(height for most, height in _ROOMS if rows <= most)
+    left = max(0.55, _LABEL_WIDTH * (last + 0.55) / (_WIDTH - _LABEL_WIDTH))
     figure.update_layout(
         title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
         title_subtitle={"text": ", ".join(told)},
-        height=190 + _ROW_HEIGHT * rows,
+        height=190 + row_height * rows,
         margin={"t": 76, "b": 10, "l": 20, "r": 20},
         hovermode="closest",
         legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
         legend_font={"size": TEXT_SIZE},
     )
     hidden = {"visible": False, "showgrid": False}
-    last = float(nodes["x"].max()) if len(nodes) else 0.0
-    figure.update_xaxes(range=[-0.55, last + 0.55], **hidden)
-    figure.update_yaxes(range=[high - 0.75, low + 0.4], **hidden)
+    figure.update_xaxes(range=[-left, last + 0.55], **hidden)
+    if len(nodes):
+        figure.update_yaxes(range=[float(nodes["y"].min()) - 0.75, float(nodes["y"].max()) + 0.5], **hidden)
+
+
+def _rows(graph: PersonGraph) -> int:
+    """How many rows of nodes the figure is high."""
+    heights = graph.nodes["y"]
+    return int(np.ceil(heights.max() - heights.min())) + 1 if len(heights) else 1
 
 
 def _counted(count: int, one: str) -> str:

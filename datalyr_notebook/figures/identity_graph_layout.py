@@ -42,19 +42,28 @@ def place_nodes(columns: Mapping[str, str], links: Sequence[tuple[str, str]]) ->
     places: dict[str, Place] = {}
     for column in ("user", *_FROM):
         nodes = [node for node, own in columns.items() if own == column]
-        heights = {node: [places[one].y for one in around[node] if one in places] for node in nodes}
-        nodes.sort(key=lambda node: -float(np.mean(heights[node])) if heights[node] else 0.0)
-        for row, node in enumerate(nodes):
-            places[node] = Place(float(present.index(column)), (len(nodes) - 1) / 2 - row)
+        near = {node: [places[one].y for one in around[node] if one in places] for node in nodes}
+        wanted = {node: float(np.mean(near[node])) if near[node] else 0.0 for node in nodes}
+        nodes.sort(key=lambda node: -wanted[node])
+        heights = _spread([wanted[node] for node in nodes])
+        places |= {node: Place(float(present.index(column)), y) for node, y in zip(nodes, heights, strict=True)}
     return places
 
 
+def _spread(wanted: Sequence[float]) -> list[float]:
+    """Heights from the top, at least 1 apart, and as a whole where they were wanted (``wanted`` falls)."""
+    heights: list[float] = []
+    for height in wanted:
+        heights.append(min(height, heights[-1] - 1) if heights else height)
+    shift = float(np.mean(wanted) - np.mean(heights)) if heights else 0.0
+    return [height + shift for height in heights]
+
+
 def curve(start: Place, end: Place, bow: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The points of a link: straight for ``bow`` 0, else bent aside, further for each; one column bends more."""
+    """The points of a link: straight for ``bow`` 0, else bent aside, further for each; bent within a column."""
     along = np.linspace(0.0, 1.0, _POINTS if bow or start.x == end.x else 3)
     x, y = start.x + (end.x - start.x) * along, start.y + (end.y - start.y) * along
     aside = 4 * along * (1 - along) * _BOW * ((bow + 1) // 2) * (-1 if bow % 2 else 1)
     if start.x != end.x:
         return x, y + aside
-    is_next = abs(start.y - end.y) <= 1
-    return x + aside + (0 if is_next else -2.2 * _BOW * 4 * along * (1 - along)), y
+    return x + aside - 2 * _BOW * 4 * along * (1 - along), y

@@ -64,7 +64,8 @@ def find_person_graph(stitched: pd.DataFrame, person: str, rule: StitchRule) -> 
     links = take_links(links, np.flatnonzero(own[links.one] | own[links.other]))
     nodes = _nodes(stitched, members, links, own, mine)
     rows = _with_traits(_sorted(link_table(stitched, members, links)))
-    nodes = pd.concat([nodes, _trait_nodes(rows)])
+    traits = _trait_nodes(rows)
+    nodes = pd.concat([nodes, traits]) if len(traits) else nodes
     kept = nodes.sort_values(["rank", "events", "key"], ascending=[True, False, True]).head(MOST_NODES)
     drawn = rows[rows["start"].isin(kept["key"]) & rows["end"].isin(kept["key"])]
     column = _columns(kept, drawn)
@@ -197,7 +198,7 @@ def _with_traits(links: pd.DataFrame) -> pd.DataFrame:
     is_trait = links["value"].notna()
     shares = pd.concat([links[is_trait], links[is_trait].assign(id=links["other_id"])])
     shares = shares.assign(other_id=shares["value"], other_kind="trait").drop_duplicates(["id", "other_id", "kind"])
-    whole = pd.concat([links[~is_trait], shares], ignore_index=True)
+    whole = pd.concat([links[~is_trait], shares], ignore_index=True) if len(shares) else links
     return whole.assign(start=_keys(whole["id_kind"], whole["id"]), end=_keys(whole["other_kind"], whole["other_id"]))
 
 

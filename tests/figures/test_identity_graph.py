@@ -1,0 +1,217 @@
+"""A person's identity graph: rows by value, places without chance, the figure by its traces."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.io as pio
+import pytest
+
+from datalyr_notebook import schema
+from datalyr_notebook.errors import AmbiguousPersonError, OptionError, UnknownPersonError
+from datalyr_notebook.figures.identity_graph import identity_graph, identity_graph_data
+from datalyr_notebook.figures.identity_graph_layout import place_nodes
+from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
+from datalyr_notebook.identity.stitching import StitchRule, stitch
+from tests.figures.test_timeline import strings
+
+HOSTILE = "<script>alert(1)</script>$\\href{javascript:x}{y}$\u202e"
+
+
+def events(*rows: tuple[int, str | None, str | None, str], **columns: list[Any]) -> pd.DataFrame:
+    """Rows of day, device, user and event name."""
+    return pd.DataFrame(
+        {
+            "timestamp": [pd.Timestamp(f"2026-01-{row[0]:02}T12:00Z") for row in rows],
+            "anonymous_id": [row[1] for row in rows],
+            "user_id": [row[2] for row in rows],
+            "event_name": [row[3] for row in rows],
+            "sdk": "web",
+            **columns,
+        }
+    )
+
+
+TABLET = events(
+    (1, "anon_phone", "u1", "$identify"),
+    (2, "anon_phone", "u1", "pageview"),
+    (3, "anon_tablet", "u1", "$identify"),
+    (4, "anon_tablet", "u2", "$identify"),
+    (5, "anon_two", "u2", "$identify"),
+)
+BRIDGED = events(
+    (1, "anon_web", None, "pageview"),
+    (2, "anon_app", None, "$web_attribution_matched"),
+    (3, "anon_app", "kate", "$identify"),
+    web_visitor_id=[None, "anon_web", None],
+    match_method=[None, "ip", None],
+).assign(sdk=["web", "react_native", "react_native"])
+
+
+def nodes(rows: pd.DataFrame) -> list[list[Any]]:
+    found: list[list[Any]] = rows.loc[
+        rows["part"] == "node", ["kind", "role", "id", "persons", "events"]
+    ].values.tolist()
+    return found
+
+
+def links(rows: pd.DataFrame) -> list[list[Any]]:
+    found: list[list[Any]] = rows.loc[rows["part"] == "link", ["id", "kind", "other_id", "events"]].values.tolist()
+    return found
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    (found,) = [one for one in figure.data if one.name == name]
+    return found
+
+
+def test_a_shared_tablet_stands_between_its_persons() -> None:
+    rows = identity_graph_data(stitch(TABLET), "u1")
+    assert nodes(rows) == [
+        ["device", "own", "anon_phone", 1, 2],
+        ["user", "own", "u1", 1, 3],
+        ["device", "shared", "anon_tablet", 2, 1],
+        ["user", "other", "u2", 1, 1],
+    ]
+    assert rows.loc[rows["part"] == "node", "x"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert links(rows) == [
+        ["anon_phone", "identify", "u1", 1],
+        ["anon_phone", "event", "u1", 1],
+        ["anon_tablet", "identify", "u1", 1],
+        ["anon_tablet", "identify", "u2", 1],
+    ]
+    assert rows.loc[0, ["first_seen", "last_seen"]].tolist() == [
+        pd.Timestamp("2026-01-01T12:00Z"),
+        pd.Timestamp("2026-01-02T12:00Z"),
+    ]
+
+
+def test_what_only_a_bridge_ties_stands_outside() -> None:
+    rows = identity_graph_data(stitch(BRIDGED), "kate")
+    assert [row[2] for row in nodes(rows)] == ["anon_web", "anon_app", "kate"]
+    assert links(rows)[0] == ["anon_app", "bridge:ip", "anon_web", 1]
+    assert trace(identity_graph(stitch(BRIDGED), "kate"), "bridge:ip").line.dash == "dot"
+
+
+def test_aliased_users_are_own_and_a_trusted_trait_is_a_node_between_its_users() -> None:
+    said = {"email": "kate@example.com"}
+    merged = events(
+        (1, "anon_1", "old", "pageview"),
+        (2, "anon_2", "new", "$alias"),
+        (3, "anon_3", "twin", "$identify"),
+        (4, "anon_2", "new", "$identify"),
+        previous_id=[None, "old", None, None],
+        traits=[None, None, said, said],
+    )
+    rows = identity_graph_data(stitch(merged, merge_on=("email",)), "new", merge_on=("email",))
+    assert [row[:3] for row in nodes(rows)][3:] == [
+        ["user", "own", "old"],
+        ["user", "own", "new"],
+        ["user", "own", "twin"],
+        ["trait", "own", "kate@example.com"],
+    ]
+    assert [link for link in links(rows) if link[1] in ("alias", "trait:email")] == [
+        ["old", "alias", "new", 1],
+        ["new", "trait:email", "kate@example.com", 1],
+        ["twin", "trait:email", "kate@example.com", 1],
+    ]
+    figure = identity_graph(merged, "new", merge_on=("email",))
+    assert (trace(figure, "alias").line.dash, trace(figure, "trait:email").line.dash) == ("dash", "dashdot")
+
+
+def test_an_id_that_only_an_alias_names_is_the_persons() -> None:
+    alias = events((1, "anon_1", "u", "$alias"), previous_id=["anon_gone"])
+    rows = identity_graph_data(stitch(alias), "u")
+    assert ["device", "own", "anon_gone", 1, 1] in nodes(rows)
+
+
+def test_a_person_without_links_is_one_node() -> None:
+    alone = stitch(events((1, "anon_1", None, "pageview")))
+    assert nodes(identity_graph_data(alone, "anon_1")) == [["device", "own", "anon_1", 1, 1]]
+    assert [one.name for one in identity_graph(alone, "anon_1").data] == ["device"]
+    server = stitch(events((1, "anon_once", None, "pageview")).assign(sdk="node"))
+    assert len(identity_graph_data(server, "anon_once")) == 0
+    assert len(identity_graph(server, "anon_once").data) == 0
+
+
+def test_columns_and_dtypes_are_those_of_the_table() -> None:
+    wanted = {column.name: schema.TEXT if column.dtype == "str" else column.dtype for column in IDENTITY_GRAPH}
+    server = stitch(events((1, "anon_once", None, "pageview")).assign(sdk="node"))
+    for rows in (identity_graph_data(stitch(TABLET), "u1"), identity_graph_data(server, "anon_once")):
+        assert {name: str(rows[name].dtype) for name in rows.columns} == wanted
+
+
+def test_traces_symbols_and_what_hovering_tells() -> None:
+    figure = identity_graph(stitch(TABLET), "u1")
+    assert [one.name for one in figure.data] == [
+        *("identify", "event", "links", "user", "device", "shared device", "another person's user"),
+    ]
+    symbols = [one.marker.symbol for one in figure.data if one.mode == "markers+text"]
+    assert symbols == ["circle", "square", "square-x-open", "circle-open"]
+    assert "shared by 2 persons" in trace(figure, "shared device").text[0]
+    assert trace(figure, "device").hovertext[0] == (
+        "device: anon_phone<br>of this person<br>2 events, 2026-01-01 12:00 to 2026-01-02 12:00 UTC<br>sdk: web"
+    )
+    assert trace(figure, "links").hovertext[0].startswith("identify: anon_phone ↔ u1<br>1 event, 2026-01-01 12:00 UTC")
+    assert figure.layout.title.text == "Identity graph of u1"
+    assert figure.layout.title.subtitle.text == "1 user, 2 devices (1 shared), 1 id of other persons, 4 links"
+
+
+def test_of_many_ids_fifty_are_shown_and_that_is_said() -> None:
+    many = events(*((1 + number % 28, f"anon_{number:03}", "u", "$identify") for number in range(60)))
+    rows = identity_graph_data(stitch(many), "u")
+    assert (rows["part"] == "node").sum() == 50
+    assert (rows["part"] == "link").sum() == 49
+    assert identity_graph(stitch(many), "u").layout.title.text == "Identity graph of u (50 of 61 ids shown)"
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    shuffled = TABLET.sample(frac=1, random_state=1).reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        identity_graph_data(stitch(TABLET), "u1"), identity_graph_data(stitch(shuffled), "u1")
+    )
+
+
+def test_places_are_apart_and_at_the_height_of_what_they_are_linked_to() -> None:
+    columns = {"u1": "user", "u2": "user", "d1": "device", "d2": "device", "d3": "device"}
+    places = place_nodes(columns, [("d1", "u2"), ("d2", "u1"), ("d3", "u1")])
+    assert {name: place.x for name, place in places.items()} == {"u1": 1, "u2": 1, "d1": 0, "d2": 0, "d3": 0}
+    assert (places["u1"].y, places["u2"].y) == (0.5, -0.5)
+    # Wanted at 1/2, 1/2 and -1/2, so 1/6 on average: one row apart, around that.
+    assert [places[name].y for name in ("d2", "d3", "d1")] == pytest.approx([7 / 6, 1 / 6, -5 / 6])
+
+
+def test_events_that_are_not_stitched_are_stitched_with_the_rule_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO", logger="datalyr_notebook"):
+        rows = identity_graph_data(TABLET, "u1", rule=StitchRule(policy="previous"))
+    assert "identity_graph: these events are not stitched; stitching them with policy='previous'." in caplog.messages
+    assert len(nodes(rows)) == 4
+
+
+def test_an_unknown_or_shared_id_and_a_bad_option() -> None:
+    with pytest.raises(UnknownPersonError, match="identity_graph found no person, user_id or anonymous_id 'u9'"):
+        identity_graph(stitch(TABLET), "u9")
+    with pytest.raises(AmbiguousPersonError, match="anon_tablet"):
+        identity_graph(stitch(TABLET), "anon_tablet")
+    with pytest.raises(OptionError, match="policy='magic'"):
+        identity_graph(stitch(TABLET), "u1", policy="magic")
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    hostile = events((1, HOSTILE, "u1", "$identify"), (2, HOSTILE, "u2<b>", "$identify"))
+    figure = identity_graph(stitch(hostile), "u1", title=HOSTILE)
+    texts = strings(json.loads(pio.to_json(figure, validate=False)))
+    assert not [text for text in texts if "<script" in text or "<b>" in text or "$" in text or "\u202e" in text]
+    assert [text for text in texts if "&lt;script" in text]
+
+
+def test_the_input_is_not_changed() -> None:
+    stitched = stitch(TABLET)
+    before = stitched.copy(deep=True)
+    identity_graph(stitched, "u1")
+    pd.testing.assert_frame_equal(stitched, before)
