@@ -11,7 +11,7 @@ import pandas as pd
 from datalyr_notebook import order, schema
 from datalyr_notebook.figures.identity_graph_layout import place_nodes
 from datalyr_notebook.figures.theme import shortened
-from datalyr_notebook.identity.identity_links import LinkCodes, find_links, link_table, take_links
+from datalyr_notebook.identity.identity_links import LinkCodes, find_links, in_order, link_table, take_links
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.stitching import StitchRule
 
@@ -63,7 +63,7 @@ def find_person_graph(stitched: pd.DataFrame, person: str, rule: StitchRule) -> 
     own = _own_ids(members, links, mine)
     links = take_links(links, np.flatnonzero(own[links.one] | own[links.other]))
     nodes = _nodes(stitched, members, links, own, mine)
-    rows = _with_traits(_sorted(link_table(stitched, members, links)))
+    rows = _with_traits(in_order(link_table(stitched, members, links)))
     traits = _trait_nodes(rows)
     nodes = pd.concat([nodes, traits]) if len(traits) else nodes
     kept = nodes.sort_values(["rank", "events", "key"], ascending=[True, False, True]).head(MOST_NODES)
@@ -189,14 +189,11 @@ def _distinct(texts: pd.Series) -> str:
     return ", ".join(sorted({str(text) for text in texts.dropna()} - {"unknown"}))
 
 
-def _sorted(links: pd.DataFrame) -> pd.DataFrame:
-    return links.sort_values(["first_seen", "id", "other_id", "kind"], ignore_index=True)
-
-
 def _with_traits(links: pd.DataFrame) -> pd.DataFrame:
     """Links with the keys of their ends; a trait that two users share becomes a node of its own between them."""
     is_trait = links["value"].notna()
-    shares = pd.concat([links[is_trait], links[is_trait].assign(id=links["other_id"])])
+    traits = links[is_trait]
+    shares = pd.concat([traits, traits.assign(id=traits["other_id"])])
     shares = shares.assign(other_id=shares["value"], other_kind="trait").drop_duplicates(["id", "other_id", "kind"])
     whole = pd.concat([links[~is_trait], shares], ignore_index=True) if len(shares) else links
     return whole.assign(start=_keys(whole["id_kind"], whole["id"]), end=_keys(whole["other_kind"], whole["other_id"]))
