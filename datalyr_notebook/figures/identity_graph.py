@@ -17,7 +17,8 @@ from datalyr_notebook.figures.identity_graph_layout import Place, curve
 from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import find_person
-from datalyr_notebook.identity.stitching import StitchRule, make_rule, stitch
+from datalyr_notebook.identity.rule import StitchRule, make_rule
+from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import say
 

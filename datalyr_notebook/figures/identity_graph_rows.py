@@ -13,7 +13,7 @@ from datalyr_notebook.figures.identity_graph_layout import place_nodes
 from datalyr_notebook.figures.theme import shortened
 from datalyr_notebook.identity.identity_links import LinkCodes, find_links, in_order, link_table, take_links
 from datalyr_notebook.identity.links import Members
-from datalyr_notebook.identity.stitching import StitchRule
+from datalyr_notebook.identity.rule import StitchRule
 
 IDENTITY_GRAPH: Final = (
     schema.Column("part", "category", "node or link"),
