@@ -94,7 +94,7 @@ class Links:
                 event.anonymous_id,
                 event.user_id,
                 self.session_of(event),
-                "identify" if event.name == "$identify" else "event",
+                self.kind_of(event),
             )
             for event in self.events
             if event.anonymous_id is not None and event.user_id is not None
@@ -110,6 +110,13 @@ class Links:
             if not self.is_server_only(one.device) and (one.device, one.user, one.kind) not in self.rule.without
         ]
         return sorted(counts, key=lambda one: one.place)
+
+    def kind_of(self, event: Event) -> str:
+        """What a row's own two ids are evidence by; an $alias that ties just these two says it as an alias."""
+        told = self.alias(event)
+        if told and told.is_device and (told.previous, told.new) == (event.anonymous_id, event.user_id):
+            return "alias"
+        return "identify" if event.name == "$identify" else "event"
 
     # aliases
 

@@ -203,6 +203,12 @@ def test_everything_else_in_a_pattern_is_itself(pattern: str) -> None:
     assert persons(stitch([event(1, user="test")], policy="none", block=(pattern,))) == ["test"]
 
 
+def test_a_blocked_device_is_no_end_of_a_bridge() -> None:
+    rows = [match(5, "app", "kiosk"), event(9, "buy", "kiosk", "u")]
+    assert persons(stitch(rows, policy="next")) == ["u", "u"]
+    assert persons(stitch(rows, policy="next", block=("kiosk",))) == ["app", "u"]
+
+
 def test_blocked_trait_values_merge_nobody() -> None:
     rows = identified("a@corp.co", "A@Corp.co", trait="email")
     assert persons(stitch(rows, policy="none", merge_on=("email",), block=("%@corp.co",))) == ["u0", "u1"]
@@ -241,6 +247,13 @@ def test_an_ignored_alias_never_was() -> None:
     assert persons(stitch(rows, policy="last", without=[("d", "c", "alias")])) == ["b", "b", "c"]
     without: list[Link] = [("a", "b", "alias"), ("d", "c", "alias")]
     assert persons(stitch(rows, policy="last", without=without)) == ["a", "b", "c"]
+
+
+def test_an_alias_of_its_own_rows_ids_is_no_second_link() -> None:
+    rows = [event(1, device="d"), event(5, "$alias", "d", "u2", previous_id="d"), event(9, "$identify", "d", "u1")]
+    assert persons(stitch(rows, policy="next")) == ["u2", "u2", "u1"]
+    assert persons(stitch(rows, policy="next", without=[("d", "u2", "alias")])) == ["u1", "u2", "u1"]
+    assert persons(stitch(rows, policy="next", without=[("d", "u2", "event")])) == ["u2", "u2", "u1"]
 
 
 def test_an_ignored_pair_of_a_trait_is_not_joined() -> None:
