@@ -58,7 +58,7 @@ def collect(events: pd.DataFrame, rule: StitchRule, taken: TakenLinks | None = N
     aliases, alias_merges = find_aliases(events, members)
     is_evidence = find_evidence(members)
     if taken is not None:
-        is_evidence &= ~taken.rows(events, members)
+        is_evidence &= ~taken.rows(events, members, aliases)
         aliases = taken.left_aliases(aliases, members)
     trusted, heavy = find_trusted(events, members, rule, aliases, is_evidence)
     merges = join_merges(alias_merges, trusted.merges)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.identity.collecting import find_evidence, find_trusted
-from datalyr_notebook.identity.links import Members, find_aliases, find_bridges
+from datalyr_notebook.identity.links import Members, find_aliases, find_bridges, own_aliases
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
@@ -164,9 +164,8 @@ def _own(events: pd.DataFrame, members: Members) -> list[Shown]:
     """Rows that carry both ids (``$identify`` calls, and all other events), and what ``$alias`` rows say."""
     users = len(members.users)
     aliases, merges = find_aliases(events, members)
-    says_itself = (members.device[aliases.row] == aliases.device) & (members.user[aliases.row] == aliases.user)
     is_event = (members.user >= 0) & members.is_device[members.device]
-    is_event[aliases.row[says_itself]] = False
+    is_event[own_aliases(members, aliases)] = False
     is_identify = is_event & order.is_named(events, ("$identify",))
     own = {"identify": np.flatnonzero(is_identify), "event": np.flatnonzero(is_event & ~is_identify)}
     return [

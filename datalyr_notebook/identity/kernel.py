@@ -160,8 +160,7 @@ def _ask(owners: Owners, views: Views, policy: Policy) -> None:
     places, canon = views.timeline.places, views.collected.canon
     asked, near = views.rows_without_user, views.anonymous
     if policy.takes_own:
-        is_named = views.collected.members.user[places.line.rows] >= 0
-        asked = np.flatnonzero(places.is_row & (~is_named | (places.user >= 0)))
+        asked = np.flatnonzero(places.is_row)
         near = Neighbors(views.timeline, asked)
     decided = _decide(views.timeline, near, asked, policy)
     rows = places.line.rows[asked]

@@ -32,8 +32,10 @@ class Members(NamedTuple):
     """Each row's own user, -1 for none."""
     is_device: Flags
     """Per device: a server's one-shot id that no browser or app has is no device. One more, false, for -1."""
-    blocked: int
+    lost: int
     """How many rows lost an id to the null-like list or ``block=``."""
+    blocked: BlockList
+    """The ids that are nobody's, whoever names them."""
 
 
 class DeviceAliases(NamedTuple):
@@ -97,7 +99,13 @@ def find_members(events: pd.DataFrame, blocked: BlockList) -> Members:
     is_device[from_client] = True
     is_device[-1] = False
     return Members(
-        devices.append(extra_devices), users.append(extra_users), device, user, is_device, lost_devices + lost_users
+        devices.append(extra_devices),
+        users.append(extra_users),
+        device,
+        user,
+        is_device,
+        lost_devices + lost_users,
+        blocked,
     )
 
 
@@ -160,14 +168,14 @@ def find_aliases(events: pd.DataFrame, members: Members) -> tuple[DeviceAliases,
     if not len(rows):
         return _no_aliases()
     own_user, own_device = members.user[rows].astype(np.int64), members.device[rows].astype(np.int64)
-    named = _codes_of(aliases, "new_user_id", members.users)
+    named = _codes_of(aliases, "new_user_id", members.users, members.blocked)
     new = np.where(named >= 0, named, own_user)
-    as_user = _codes_of(aliases, "previous_id", members.users)
-    as_device = _codes_of(aliases, "previous_id", members.devices)
+    as_user = _codes_of(aliases, "previous_id", members.users, members.blocked)
+    as_device = _codes_of(aliases, "previous_id", members.devices, members.blocked)
     carried_users, carried_devices = _carried(members, own_user, named)
     is_anonymous = np.zeros(len(rows), dtype=bool)
     if "previous_id" in aliases.columns:
-        is_anonymous = _anonymous(pd.Index(aliases["previous_id"].astype(object)))
+        is_anonymous = _anonymous(_texts(aliases, "previous_id", members.blocked))
     says_device = is_anonymous | ((as_device >= 0) & carried_devices[as_device] & ~carried_users[as_user])
     is_carried = is_anonymous | carried_users[as_user] | carried_devices[as_device]
     old_user = np.where(is_carried & ~says_device, as_user, -1)
@@ -191,12 +199,15 @@ def find_mentions(events: pd.DataFrame, members: Members) -> Mentions:
     rows, devices = _alias_rows(events), len(members.devices)
     aliases = events.iloc[rows]
     own: list[npt.NDArray[np.integer]] = [members.device[rows], _shifted(members.user[rows], devices)]
-    named = [_shifted(_codes_of(aliases, column, members.users), devices) for column in ("new_user_id", "previous_id")]
-    of_aliases = _paired(rows, [*own, *named, _codes_of(aliases, "previous_id", members.devices)])
+    named = [
+        _shifted(_codes_of(aliases, column, members.users, members.blocked), devices)
+        for column in ("new_user_id", "previous_id")
+    ]
+    of_aliases = _paired(rows, [*own, *named, _codes_of(aliases, "previous_id", members.devices, members.blocked)])
     if "web_visitor_id" not in events.columns:
         return of_aliases
     told = np.flatnonzero(events["web_visitor_id"].notna().to_numpy())
-    web = _codes_of(events.iloc[told], "web_visitor_id", members.devices)
+    web = _codes_of(events.iloc[told], "web_visitor_id", members.devices, members.blocked)
     of_bridges = _paired(told, [members.device[told], web])
     return Mentions(*(np.concatenate(pair) for pair in zip(of_aliases, of_bridges, strict=True)))
 
@@ -225,11 +236,20 @@ def _is_one_shot(members: Members) -> Flags:
     return has_rows & ~members.is_device
 
 
-def _codes_of(rows: pd.DataFrame, column: str, among: pd.Index) -> Ints:
+def _codes_of(rows: pd.DataFrame, column: str, among: pd.Index, blocked: BlockList) -> Ints:
+    """The codes of a column's ids; -1 for none, and for one that is nobody's."""
     if column not in rows.columns:
         return np.full(len(rows), -1, dtype=np.int64)
-    texts = pd.Index(rows[column].astype(object).where(rows[column].notna(), ""))
+    texts = _texts(rows, column, blocked)
     return np.where(texts == "", -1, matches(texts, among))
+
+
+def _texts(rows: pd.DataFrame, column: str, blocked: BlockList) -> pd.Index:
+    """A column's ids as texts, empty for none and for one that is nobody's."""
+    texts = rows[column].astype(object).where(rows[column].notna(), "").to_numpy(dtype=object, copy=True)
+    texts[blocked.nobody(pd.Index(texts, dtype=schema.TEXT))] = ""
+    told: pd.Index = pd.Index(texts, dtype=schema.TEXT)
+    return told
 
 
 def _carried(members: Members, own_user: Ints, named: Ints) -> tuple[Flags, Flags]:
@@ -241,6 +261,13 @@ def _carried(members: Members, own_user: Ints, named: Ints) -> tuple[Flags, Flag
     devices = np.zeros(len(members.devices) + 1, dtype=bool)
     devices[members.device[members.device >= 0]] = True
     return users, devices
+
+
+def own_aliases(members: Members, aliases: DeviceAliases) -> Ints:
+    """The ``$alias`` rows that say of their own device and user that they are one: a link of that kind alone."""
+    itself = (members.device[aliases.row] == aliases.device) & (members.user[aliases.row] == aliases.user)
+    rows: Ints = aliases.row[itself]
+    return rows
 
 
 def find_device_links(events: pd.DataFrame, members: Members, aliases: DeviceAliases, rows: Ints) -> DeviceLinks:
@@ -277,7 +304,7 @@ def first_seen(events: pd.DataFrame, members: Members) -> Ints:
     own = np.flatnonzero(members.user >= 0)
     np.minimum.at(seen, members.user[own], time[own])
     rows = _alias_rows(events)
-    new = _codes_of(events.iloc[rows], "new_user_id", members.users)
+    new = _codes_of(events.iloc[rows], "new_user_id", members.users, members.blocked)
     np.minimum.at(seen, new[new >= 0], time[rows[new >= 0]])
     return seen
 
@@ -295,7 +322,7 @@ def find_bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...])
         return _no_bridges()
     told = events.iloc[rows]
     app = members.device[rows].astype(np.int64)
-    web = _codes_of(told, "web_visitor_id", members.devices)
+    web = _codes_of(told, "web_visitor_id", members.devices, members.blocked)
     kind = _match_kind(told)
     pair = pd.factorize(app * (len(members.devices) + 1) + web)[0]
     is_match = np.array([one is not None for one in kind], dtype=bool)

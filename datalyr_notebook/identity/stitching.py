@@ -128,8 +128,8 @@ def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.D
 
 
 def _say_blocked(members: Members) -> None:
-    if members.blocked:
-        say(f"stitch: {members.blocked:,} ids on the null-like list or in block= link nobody.")
+    if members.lost:
+        say(f"stitch: {members.lost:,} ids on the null-like list or in block= link nobody.")
 
 
 def _say_over_limits(over: OverLimits, crowded: dict[str, int], rule: StitchRule) -> None:

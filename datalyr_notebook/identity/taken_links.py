@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
-from datalyr_notebook.identity.links import Bridges, DeviceAliases, Members, Merges
+from datalyr_notebook.identity.links import Bridges, DeviceAliases, Members, Merges, own_aliases
 from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.order import Flags
 
@@ -28,11 +28,12 @@ class TakenLinks(NamedTuple):
         """The rows of an identity_links table."""
         return cls(*(links[name].astype(object).to_numpy() for name in cls._fields))
 
-    def rows(self, events: pd.DataFrame, members: Members) -> Flags:
+    def rows(self, events: pd.DataFrame, members: Members, aliases: DeviceAliases) -> Flags:
         """The rows that name a user on a device only to show one of these links."""
-        is_identify, is_alias = (order.is_named(events, (name,)) for name in ("$identify", "$alias"))
+        is_identify, is_alias = order.is_named(events, ("$identify",)), np.zeros(len(events), dtype=bool)
+        is_alias[own_aliases(members, aliases)] = True
         flags = np.zeros(len(events), dtype=bool)
-        for kind, shows in (("identify", is_identify), ("event", ~is_identify), ("alias", is_alias)):
+        for kind, shows in (("identify", is_identify), ("event", ~is_identify & ~is_alias), ("alias", is_alias)):
             pairs = self._pairs(self.kind == kind, members.devices, members.users)
             flags |= shows & _among(members.device, members.user, pairs, len(members.users))
         return flags

@@ -22,6 +22,7 @@ _LONGEST: Final = 320
 _PLACEHOLDERS: Final = frozenset(
     (
         "a@a.com",
+        "email@example.com",
         "example@example.com",
         "na@na.com",
         "no@email.com",
@@ -31,7 +32,7 @@ _PLACEHOLDERS: Final = frozenset(
         "null@null.com",
         "test@example.com",
         "test@test.com",
-        "user@example.com.invalid",
+        "user@example.com",
     )
 )
 _FEWEST_DIGITS: Final = 7
@@ -103,9 +104,7 @@ def find_trait_merges(
     too_common: dict[tuple[str, str], int] = {}
     names = members.users
     for trait in merge_on:
-        for value, users in _first_held(events, members, trait).items():
-            if blocked.holds(value):
-                continue
+        for value, users in _first_held(events, members, trait, blocked).items():
             if len(users) > max_ids:
                 too_common[trait, value] = len(users)
                 continue
@@ -124,7 +123,7 @@ def find_holders(events: pd.DataFrame, members: Members, merge_on: tuple[str, ..
     pairs = [
         (first, user)
         for trait in merge_on
-        for first, *others in _first_held(events, members, trait).values()
+        for first, *others in _first_held(events, members, trait, BlockList()).values()
         for user in others
     ]
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -138,13 +137,13 @@ def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:
     return np.array(values, dtype=object)
 
 
-def _first_held(events: pd.DataFrame, members: Members, trait: str) -> dict[str, dict[int, int]]:
+def _first_held(events: pd.DataFrame, members: Members, trait: str, blocked: BlockList) -> dict[str, dict[int, int]]:
     """For each value of a trait the users who had it, and since when (microseconds)."""
     held: dict[str, dict[int, int]] = {}
 
     def note(value: object, user: int, since: int) -> None:
         text = comparable(trait, value)
-        if text is not None:
+        if text is not None and not blocked.holds(text) and not blocked.holds(str(value)):
             users = held.setdefault(text, {})
             users[user] = min(since, users.get(user, since))
 

@@ -14,12 +14,18 @@ from .evidence import Links
 
 E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PLACEHOLDER_E_MAILS = (
-    "test@test.com",
-    "test@example.com",
-    "example@example.com",
+    "a@a.com",
     "email@example.com",
-    "user@example.com",
+    "example@example.com",
+    "na@na.com",
+    "no@email.com",
+    "noemail@noemail.com",
+    "none@none.com",
     "noreply@example.com",
+    "null@null.com",
+    "test@example.com",
+    "test@test.com",
+    "user@example.com",
 )
 
 
