@@ -182,6 +182,59 @@ POLICY_DEVICES: Final = (
     ),
 )
 
+DIFFERENCE: Final = (
+    Column("events", "int64", "how many events both sides judge"),
+    Column("events_moved", "int64", "those with another owner"),
+    Column("devices_moved", "int64", "devices with such an event"),
+    Column("people_moved", "int64", "people on either side who own such an event"),
+    Column("people_before", "int64", "people on the one side"),
+    Column("people_after", "int64", "people on the other"),
+    Column("conversions_before", "int64", ""),
+    Column("conversions_after", "int64", "another number where one order is on two persons on one side only"),
+    Column("conversions_moved", "int64", "those whose credit is another"),
+    Column("value_before", "float64", "what all conversions are worth"),
+    Column("value_after", "float64", ""),
+    Column("value_moved", "float64", "what the conversions are worth whose credit moved"),
+    Column("credit_moved", "float64", "how much credit changed its group"),
+)
+
+PEOPLE_MOVED: Final = (
+    Column("person_before", "category", "whose the events were"),
+    Column("person_after", "category", "whose they are on the other side"),
+    Column("devices", "int64", "devices with such an event"),
+    Column("events", "int64", ""),
+    Column("value", "float64", "what the conversions among them are worth"),
+    Column("known_from", TIME, "when the evidence that makes the difference first became known"),
+)
+
+CONVERSIONS_MOVED: Final = (
+    Column("conversion_id", "str", "as in the conversions"),
+    Column("timestamp", TIME, "the conversion's time"),
+    Column("person_before", "category", "null where it is no conversion of its own on that side"),
+    Column("person_after", "category", ""),
+    Column("value", "float64", ""),
+    Column("credited_before", "str", "the groups with a share of it, the largest first"),
+    Column("credited_after", "str", ""),
+    Column("moved", "float64", "how much of the value changed its group"),
+)
+
+LINKS_AT_RISK: Final = (
+    *IDENTITY_LINKS,
+    Column("people_moved", "int64", "people who would win or lose an event without the link"),
+    Column("events_moved", "int64", "how many events would have another owner"),
+    Column("value_moved", "float64", "what the conversions are worth whose credit would move"),
+    Column("credit_moved", "float64", "how much credit would change its group"),
+)
+
+STITCH_SCORE: Final = (
+    Column("policy", "category", ""),
+    Column("hidden", "int64", "events whose login was hidden"),
+    Column("answered", "int64", "those that the policy gave a user"),
+    Column("right", "int64", "those that it gave their own user"),
+    Column("precision", "float64", "right / answered; NaN where it answered none"),
+    Column("recall", "float64", "right / hidden; NaN where none was hidden"),
+)
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 
@@ -276,6 +329,7 @@ def empty(table: tuple[Column, ...]) -> pd.DataFrame:
 def typed(frame: pd.DataFrame, table: tuple[Column, ...]) -> pd.DataFrame:
     """The columns of a table out of a frame, in order and dtype."""
     return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})  # type: ignore[call-overload]
+    return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})
 
 
 def _dtype(column: Column) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,9 +17,9 @@ from datalyr_notebook.journeys.conversions import ConversionRows, LeftOut, conve
 from datalyr_notebook.journeys.touches import TouchRows, touch_column, touch_rows, touch_table
 from datalyr_notebook.journeys.visits import find_visits
 from datalyr_notebook.journeys.windows import DAY_US, Journeys
+from datalyr_notebook.rendering import counted, table_html, table_text
 
 _GROUPABLE = tuple(name for name, kind, _ in schema.TOUCHES if kind == "category")
-_ROWS_SHOWN = 12
 
 
 class Counting(NamedTuple):
@@ -65,7 +64,7 @@ class Attribution:
         Raises OptionError for a column that touches do not have.
         """
         names = grouping(columns)
-        group, groups = self._groups(names)
+        group, groups = self.groups(names)
         parts = []
         for model, weights in self.weights.items():
             sums = sum_credit(self.journeys, weights, group, len(groups) - 1)
@@ -152,7 +151,7 @@ class Attribution:
         }
         return [LeftOut("touch", reason, int(flags.sum()), 0.0) for reason, flags in reasons.items()]
 
-    def _groups(self, names: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+    def groups(self, names: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
         """A group number a touch, and the groups as a table, ``unattributed`` last."""
         columns = {name: self._touch_column(name) for name in names}
         number = np.zeros(len(self.touch_rows.row), dtype=np.int64)
@@ -175,30 +174,18 @@ class Attribution:
 
     def __repr__(self) -> str:
         """A few lines: how much was credited, by what, and the largest groups."""
-        return f"{self._headline()}\n{self.totals.head(_ROWS_SHOWN).to_string(index=False, max_colwidth=40)}"
+        return table_text(self._headline(), self.totals)
 
     def _repr_html_(self) -> str:
         """The same as a small table; every text from an event is escaped."""
-        totals = self.totals
-        head = "".join(
-            f"<th scope='col' style='text-align:left'>{html.escape(str(name))}</th>" for name in totals.columns
-        )
-        body = "".join(
-            "<tr>" + "".join(f"<td style='text-align:{_align(cell)}'>{_cell(cell)}</td>" for cell in row) + "</tr>"
-            for row in totals.head(_ROWS_SHOWN).itertuples(index=False)
-        )
-        more = f"<p>{len(totals) - _ROWS_SHOWN} more rows in .totals</p>" if len(totals) > _ROWS_SHOWN else ""
-        return (
-            f"<table><caption style='text-align:left;white-space:nowrap'>{html.escape(self._headline())}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-        )
+        return table_html(self._headline(), self.totals, ".totals")
 
     def _headline(self) -> str:
         count, alone = len(self.conversion_rows.row), int((self.journeys.lengths == 0).sum())
-        touches = _counted(len(np.unique(self.journeys.touch)), "touch", "touches")
+        touches = counted(len(np.unique(self.journeys.touch)), "touch", "touches")
         lookback = "any age" if self.lookback_us is None else f"{self.lookback_us / DAY_US:g} days"
         return (
-            f"Attribution: {_counted(count, 'conversion')} worth {self.journeys.value.sum():,.2f} "
+            f"Attribution: {counted(count, 'conversion')} worth {self.journeys.value.sum():,.2f} "
             f"from {touches}, lookback {lookback}, {alone:,} unattributed"
         )
 
@@ -236,16 +223,3 @@ def _stacked(touches: pd.DataFrame, nobody: pd.DataFrame) -> pd.DataFrame:
             above, below = above.cat.set_categories(categories), below.cat.set_categories(categories)
         stacked[name] = pd.concat([above, below], ignore_index=True) if len(above) else below
     return pd.DataFrame(stacked)
-
-
-def _cell(value: object) -> str:
-    text = f"{value:,.2f}" if isinstance(value, float) else "" if value is None else str(value)
-    return html.escape(text if len(text) <= 60 else f"{text[:40]}…{text[-15:]}")
-
-
-def _align(value: object) -> str:
-    return "right" if isinstance(value, float) else "left"
-
-
-def _counted(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

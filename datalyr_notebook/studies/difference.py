@@ -1,0 +1,237 @@
+"""The difference between two stitchings of the same rows, in people, credit and conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from datalyr_notebook import errors, order, schema
+from datalyr_notebook.attribution.attribute import attribute
+from datalyr_notebook.attribution.models import MODELS, Model, resolve
+from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.journeys.conversions import Conversion, conversion_keys
+from datalyr_notebook.notices import repeated
+from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.rendering import counted, table_html, table_text
+from datalyr_notebook.studies.moves import Moves, Owners, find_moves, find_owners, find_shares
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Difference:
+    """What another stitching of the same events changes. Made by ``restate`` and ``what_if``."""
+
+    summary: pd.DataFrame
+    """One row, in the columns of ``schema.DIFFERENCE``."""
+    people: pd.DataFrame
+    """Events with another owner, a row a (person_before, person_after); ``schema.PEOPLE_MOVED``.
+
+    Sorted by value, then events, largest first, then by the two persons. A person who only got another
+    name (a device that became known, a later ``$alias``) is another owner as well.
+    """
+    credit: pd.DataFrame
+    """The grouping columns, before, after, change; the largest change first. Sums to each side's value."""
+    conversions: pd.DataFrame
+    """Conversions whose credit moved, the most credit first; ``schema.CONVERSIONS_MOVED``."""
+
+    def __repr__(self) -> str:
+        """A line, then the credit of both sides."""
+        return table_text(self._headline(), self.credit)
+
+    def _repr_html_(self) -> str:
+        """The same as a small table; every text from an event is escaped."""
+        return table_html(self._headline(), self.credit, ".credit")
+
+    def _headline(self) -> str:
+        return f"{self._subject()}: {self._moved()}"
+
+    def _subject(self) -> str:
+        return "Difference"
+
+    def _moved(self) -> str:
+        moved = self.summary.iloc[0]
+        return (
+            f"{counted(int(moved['events_moved']), 'event')} of {int(moved['events']):,} with another owner, "
+            f"{moved['credit_moved']:,.2f} of {moved['value_before']:,.2f} credited elsewhere "
+            f"({counted(int(moved['conversions_moved']), 'conversion')})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crediting:
+    """How both sides are credited: the options of ``attribute``."""
+
+    conversion: Conversion
+    model: str | Model
+    by: str | Iterable[str]
+    options: dict[str, Any]
+
+    def credit(self, stitched: pd.DataFrame, kept: Flags | None = None) -> Attribution:
+        """The credit of stitched rows. ``kept``: of the rows of a mask of conversions these are left."""
+        conversion = self.conversion
+        if kept is not None and not isinstance(conversion, str | dict):
+            mask = np.asarray(conversion)
+            conversion = mask[kept] if mask.dtype == bool and mask.shape == kept.shape else conversion
+        return attribute(stitched, conversion=conversion, model=self.model, by=self.by, **self.options)
+
+    def one_model(self, step: str) -> None:
+        """Refuse several models: a difference is between two numbers."""
+        if len(resolve(self.model)) != 1:
+            raise errors.OptionError(step, "model", self.model, f"one model, such as {', '.join(map(repr, MODELS))}")
+
+
+def study_rule(step: str, rule: StitchRule | None) -> StitchRule:
+    """The rule of a study, which judges all rows at one instant: as_of is None or an instant.
+
+    Raises OptionError.
+    """
+    if rule is None:
+        return StitchRule()
+    if not isinstance(rule, StitchRule):
+        raise errors.OptionError(step, "rule", rule, "a StitchRule, or None for the default one")
+    if isinstance(rule.as_of, str):
+        words = "a rule whose as_of is None or an instant: here every event is judged at the same time"
+        raise errors.OptionError(step, "as_of", rule.as_of, words)
+    return rule
+
+
+def tables(
+    before: pd.DataFrame, after: pd.DataFrame, crediting: Crediting, *, kept: Flags, learned_by: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The four tables of a ``Difference``.
+
+    ``before`` and ``after`` are the same rows, stitched; ``learned_by`` is the one of them that
+    knows more, whose person_since says when. ``kept``: which rows of the analyst's table they are.
+    """
+    one = crediting.credit(before, kept)
+    with repeated():
+        other = crediting.credit(after, kept)
+    owners, moves = find_owners(before, after), find_moves(find_shares(one), find_shares(other))
+    return {
+        "summary": _summary(before, owners, moves),
+        "people": _people(learned_by, owners, moves),
+        "credit": _credit(one.grouped_by, moves),
+        "conversions": _conversions(one, other, owners, moves),
+    }
+
+
+def _summary(rows: pd.DataFrame, owners: Owners, moves: Moves) -> pd.DataFrame:
+    differ = owners.differ
+    count = len(moves.conversions)
+    sides = [
+        np.bincount(moves.conversion, side, minlength=count) > 0 for side in (moves.weight_before, moves.weight_after)
+    ]
+    facts = {
+        "events": len(rows),
+        "events_moved": differ.sum(),
+        "devices_moved": _distinct(order.codes(rows, "anonymous_id")[differ]),
+        "people_moved": _distinct(np.append(owners.before[differ], owners.after[differ])),
+        "people_before": _distinct(owners.before),
+        "people_after": _distinct(owners.after),
+        "conversions_before": sides[0].sum(),
+        "conversions_after": sides[1].sum(),
+        "conversions_moved": moves.is_moved.sum(),
+        "value_before": moves.credit_before.sum(),
+        "value_after": moves.credit_after.sum(),
+        "value_moved": moves.value[moves.is_moved].sum(),
+        "credit_moved": moves.moved.sum(),
+    }
+    return pd.DataFrame({name: pd.Series([facts[name]], dtype=kind) for name, kind, _ in schema.DIFFERENCE})
+
+
+def _distinct(codes: Ints | order.Codes) -> int:
+    return len(np.unique(codes[codes >= 0]))
+
+
+def _people(learned_by: pd.DataFrame, owners: Owners, moves: Moves) -> pd.DataFrame:
+    at = np.flatnonzero(owners.differ)
+    value = np.bincount(moves.row, moves.value, minlength=len(learned_by))
+    moved = pd.DataFrame(
+        {
+            "person_before": _names(owners, owners.before[at]),
+            "person_after": _names(owners, owners.after[at]),
+            "device": order.codes(learned_by, "anonymous_id")[at].astype(np.float64),
+            "value": value[at],
+            "since": order.microseconds(learned_by, "person_since")[at],
+        }
+    )
+    moved["device"] = moved["device"].where(moved["device"] >= 0)
+    by_person = moved.groupby(["person_before", "person_after"], sort=False, dropna=False)
+    found = by_person.agg(
+        devices=("device", "nunique"), events=("value", "size"), value=("value", "sum"), since=("since", "min")
+    ).reset_index()
+    found["known_from"] = order.timestamps(found["since"].to_numpy(dtype=np.int64))
+    found = found.sort_values(
+        ["value", "events", "person_before", "person_after"], ascending=[False, False, True, True], ignore_index=True
+    )
+    return schema.typed(found, schema.PEOPLE_MOVED)
+
+
+def _names(owners: Owners, numbers: Ints) -> pd.Series:
+    texts = np.append(owners.persons.astype(object).to_numpy(), [None])
+    return pd.Series(texts[numbers], dtype=object)
+
+
+def _credit(names: tuple[str, ...], moves: Moves) -> pd.DataFrame:
+    """Each group's credit on both sides."""
+    texts = np.array([list(group) for group in moves.groups], dtype=object).reshape(len(moves.groups), len(names))
+    table = pd.DataFrame({name: pd.Series(texts[:, place], dtype=object) for place, name in enumerate(names)})
+    table = table.astype(schema.TEXT)
+    sides = {"before": moves.credit_before, "after": moves.credit_after}
+    for side, credit in sides.items():
+        table[side] = np.bincount(moves.group, credit, minlength=len(table))
+    table["change"] = table["after"] - table["before"]
+    earns = np.bincount(moves.group, minlength=len(table)) > 0
+    table = table[earns].assign(size=table["change"].abs())
+    table = table.sort_values(["size", "after", *names], ascending=[False, False, *[True] * len(names)])
+    return table.drop(columns="size").reset_index(drop=True)
+
+
+def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Moves) -> pd.DataFrame:
+    at = np.flatnonzero(moves.is_moved)
+    keys = pd.concat([_keys(other), _keys(one)])
+    keys = keys[~keys.index.duplicated(keep="last")]
+    wanted, row = moves.conversions[at], moves.row[at]
+    credited = [_credited(moves, weight) for weight in (moves.weight_before, moves.weight_after)]
+    table = pd.DataFrame(
+        {
+            "conversion_id": keys.reindex(wanted).to_numpy(dtype=object),
+            "timestamp": one.stitched["timestamp"].iloc[row].array,
+            "person_before": _names(owners, owners.before[row]),
+            "person_after": _names(owners, owners.after[row]),
+            "value": moves.value[at],
+            "credited_before": credited[0].reindex(at).to_numpy(dtype=object),
+            "credited_after": credited[1].reindex(at).to_numpy(dtype=object),
+            "moved": moves.moved[at],
+        }
+    )
+    for side in ("before", "after"):
+        table.loc[table[f"credited_{side}"].isna(), f"person_{side}"] = None
+    table = table.sort_values(["moved", "timestamp", "conversion_id"], ascending=[False, True, True], ignore_index=True)
+    return schema.typed(table, schema.CONVERSIONS_MOVED)
+
+
+def _keys(result: Attribution) -> pd.Series:
+    """conversion_id by the conversion's row and kind in one number."""
+    found = result.conversion_rows
+    keys = conversion_keys(result.stitched, found).astype(object)
+    return keys.set_axis(pd.Index(found.row.astype(np.int64) * len(found.kinds) + found.kind))
+
+
+def _credited(moves: Moves, weight: order.Ints | Any) -> pd.Series:  # noqa: ANN401
+    """Per conversion whose credit moved the groups with a share, the largest first, as one text."""
+    at = np.flatnonzero((weight > 0) & moves.is_moved[moves.conversion])
+    labels = [" / ".join(text or "(none)" for text in group) for group in moves.groups]
+    shares = pd.DataFrame(
+        {
+            "conversion": moves.conversion[at],
+            "weight": -np.round(weight[at], 9),
+            "label": pd.Series([labels[group] for group in moves.group[at]], dtype=object),
+        }
+    )
+    shares = shares.sort_values(["conversion", "weight", "label"])
+    return shares.groupby("conversion", sort=False)["label"].agg(", ".join)

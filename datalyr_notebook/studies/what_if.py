@@ -1,0 +1,96 @@
+"""what_if: who and how much money moves if links are taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from datalyr_notebook import errors
+from datalyr_notebook.attribution.models import Model
+from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch, stitch_without
+from datalyr_notebook.journeys.conversions import Conversion
+from datalyr_notebook.loading.normalize import as_canonical
+from datalyr_notebook.notices import repeated
+from datalyr_notebook.rendering import counted
+from datalyr_notebook.studies.difference import Crediting, Difference, study_rule, tables
+
+LINK_KEY: Final = ["id", "other_id", "kind"]
+"""What tells one link from another."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class WhatIf(Difference):
+    """What taking links away changes: before = with them, after = without. Made by ``what_if``."""
+
+    without: pd.DataFrame
+    """The links that were taken away, in the columns of ``identity_links``."""
+
+    def _subject(self) -> str:
+        return f"Without {counted(len(self.without), 'link')}"
+
+
+def what_if(
+    events: pd.DataFrame,
+    *,
+    without: pd.DataFrame,
+    rule: StitchRule | None = None,
+    conversion: Conversion = "purchase",
+    model: str | Model = "hybrid",
+    by: str | Iterable[str] = "channel",
+    **attribute_options: Any,
+) -> WhatIf:
+    """Who and how much money moves if these links are taken away.
+
+    ``without``: rows of ``identity_links(events, rule)``; of their columns id, other_id and kind are
+    read. The evidence behind them does not exist then; rows keep their own user_id. Before = with the
+    links, after = without them; other keywords go to ``attribute``.
+
+    ``people.known_from``: when the first evidence that ties the events to person_before became known.
+    Each side's credit sums to its conversions' value; the sides differ only where one order_id, or
+    a refund, is on two persons on one of them.
+
+    Raises UnknownLinkError for links that the events do not show under this rule, OptionError, and
+    what stitch and attribute raise.
+
+    >>> from datalyr_notebook.loading.samples import load_sample
+    >>> events = load_sample("web_to_app")  # a click on the web, then an install matched by IP
+    >>> links = identity_links(events)
+    >>> what_if(events, without=links[links["kind"] == "bridge:ip"], conversion="subscribe").credit
+            channel  before  after  change
+    0  unattributed    0.00   9.99    9.99
+    1   Paid Social    9.99   0.00   -9.99
+    """
+    rule = study_rule("what_if", rule)
+    crediting = Crediting(conversion=conversion, model=model, by=by, options=attribute_options)
+    crediting.one_model("what_if")
+    whole = as_canonical(events, "what_if")
+    table = rule.known(whole)
+    links = _found(without, identity_links(table, rule))
+    given = stitch(table, rule)
+    with repeated():
+        bare = stitch_without(table, links, rule)
+    kept = np.ones(len(whole), dtype=bool)
+    if rule.as_of is not None:
+        kept = (whole["timestamp"] <= rule.as_of).to_numpy()
+    return WhatIf(**tables(given, bare, crediting, kept=kept, learned_by=given), without=links)
+
+
+def _found(without: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """The links asked for, as identity_links shows them."""
+    if not isinstance(without, pd.DataFrame) or not set(LINK_KEY) <= set(without.columns):
+        found = list(without.columns) if isinstance(without, pd.DataFrame) else without
+        words = "rows of identity_links(events, rule): a table with the columns id, other_id and kind"
+        raise errors.OptionError("what_if", "without", found, words)
+    asked = without[LINK_KEY].astype(object).drop_duplicates()
+    shown = pd.MultiIndex.from_frame(links[LINK_KEY].astype(object))
+    wanted = pd.MultiIndex.from_frame(asked)
+    missing = asked[~wanted.isin(shown)]
+    if len(missing):
+        raise errors.UnknownLinkError("what_if", missing.itertuples(index=False, name=None), len(links))
+    return links[shown.isin(wanted)].reset_index(drop=True)
