@@ -1,0 +1,140 @@
+"""Clusters of rows that any chain of evidence ties together: what a question about one link has to see.
+
+Wider than any person: whatever stitching or a refund may look at for one row of a cluster is on its
+other rows. So a cluster stitched alone is stitched as it is among all rows, whatever the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from datalyr_notebook import order
+from datalyr_notebook.identity.components import connect
+from datalyr_notebook.identity.links import Members, find_trait_merges
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.loading.encoding import matches
+from datalyr_notebook.order import Flags, Ints
+
+_NO_LIMIT = 2**62
+
+
+class Clusters(NamedTuple):
+    """Which cluster each row, device and user is in; nobody's rows are in the last one, alone."""
+
+    row: Ints
+    device: Ints
+    user: Ints
+    members: Members
+    is_uncertain: Flags
+    """Per cluster whether a bridge or a trusted trait is in it."""
+
+    def of(self, ids: pd.Series, is_device: pd.Series) -> Ints:
+        """The cluster of each id, which is a device's or a user's."""
+        texts = pd.Index(ids)
+        as_device, as_user = matches(texts, self.members.devices), matches(texts, self.members.users)
+        found: Ints = np.where(is_device, self.device[as_device], self.user[as_user])
+        return found
+
+
+class _Ties(NamedTuple):
+    """Pairs of nodes; -1 on either side ties nothing."""
+
+    one: Ints
+    other: Ints
+
+
+def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterable[str]) -> Clusters:
+    """The clusters of known events."""
+    members = rule.members(events)
+    devices, users = len(members.devices), len(members.users)
+    user = np.where(members.user >= 0, members.user.astype(np.int64) + devices, -1)
+    home = np.where(user >= 0, user, members.device)
+    visitor, bridges = _bridged(events, members)
+    earlier, aliases = _aliased(events, members, home, devices + users)
+    orders = _refunded(events, home, tuple(refund_events), devices + users + len(earlier))
+    traits = _shared_traits(events, members, rule)
+    # A device that only servers name is none, and links nothing; but what names it has to see its rows.
+    is_joint = members.is_device.copy()
+    is_joint[visitor[visitor >= 0]] = True
+    is_joint[earlier[earlier >= 0]] = True
+    rows = np.flatnonzero((user >= 0) & is_joint[members.device])
+    ties = [_Ties(members.device[rows].astype(np.int64), user[rows]), bridges, aliases, orders, traits]
+    one, other = (np.concatenate(side) for side in zip(*ties, strict=True))
+    real = (one >= 0) & (other >= 0)
+    nodes = int(max(one.max(initial=-1), other.max(initial=-1), devices + users)) + 1
+    label = np.append(connect(nodes, one[real], other[real], np.zeros(len(one[real]), dtype=np.int64)).of, [nodes])
+    is_uncertain = np.zeros(nodes + 1, dtype=bool)
+    for tie in (bridges, traits):
+        is_uncertain[label[tie.one[tie.one >= 0]]] = True
+    return Clusters(
+        row=label[home],
+        device=np.append(label[:devices], [nodes]),
+        user=np.append(label[devices : devices + users], [nodes]),
+        members=members,
+        is_uncertain=is_uncertain,
+    )
+
+
+def _bridged(events: pd.DataFrame, members: Members) -> tuple[Ints, _Ties]:
+    """Each row's device with the web device it names, whatever the kind of match."""
+    if "web_visitor_id" not in events.columns:
+        return _none(), _Ties(_none(), _none())
+    rows = np.flatnonzero(events["web_visitor_id"].notna().to_numpy() & (members.device >= 0))
+    visitor = _named(events.iloc[rows], "web_visitor_id", members.devices)
+    return visitor, _Ties(members.device[rows].astype(np.int64), visitor)
+
+
+def _aliased(events: pd.DataFrame, members: Members, home: Ints, first: int) -> tuple[Ints, _Ties]:
+    """All that an ``$alias`` row names, tied to a node of the row's own (numbered from ``first``).
+
+    Devices named as the earlier id come first.
+    """
+    rows = np.flatnonzero(order.is_named(events, ("$alias",)))
+    told = events.iloc[rows]
+    earlier_device, earlier_user = (_named(told, "previous_id", ids) for ids in (members.devices, members.users))
+    new_user = _named(told, "new_user_id", members.users)
+    users = [np.where(user >= 0, user + len(members.devices), -1) for user in (earlier_user, new_user)]
+    named = [home[rows], earlier_device, *users]
+    hub = first + np.arange(len(rows))
+    return earlier_device, _Ties(np.tile(hub, len(named)), np.concatenate(named))
+
+
+def _refunded(events: pd.DataFrame, home: Ints, refund_events: tuple[str, ...], first: int) -> _Ties:
+    """All rows of an order that a refund names, whoever they are: a refund may find its order by the id alone."""
+    if "order_id" not in events.columns:
+        return _Ties(_none(), _none())
+    refund = order.is_named(events, refund_events)
+    if "value" in events.columns:
+        refund |= (events["value"] < 0).to_numpy()
+    number = pd.factorize(events["order_id"])[0].astype(np.int64)
+    is_refunded = np.zeros(int(number.max(initial=-1)) + 2, dtype=bool)
+    is_refunded[number[refund]] = True
+    is_refunded[-1] = False
+    rows = np.flatnonzero(is_refunded[number])
+    return _Ties(first + number[rows], home[rows])
+
+
+def _shared_traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> _Ties:
+    """Users with one trait value, also where it is on too many of them to merge any."""
+    if not rule.merge_on:
+        return _Ties(_none(), _none())
+    merges, _ = find_trait_merges(events, members, rule.merge_on, _NO_LIMIT)
+    return _Ties(merges.previous + len(members.devices), merges.user + len(members.devices))
+
+
+def _named(rows: pd.DataFrame, column: str, among: pd.Index) -> Ints:
+    """The place among ids of what a text column names; -1 where it names none of them."""
+    places = np.full(len(rows), -1, dtype=np.int64)
+    if column in rows.columns:
+        present = rows[column].notna().to_numpy()
+        places[present] = matches(pd.Index(rows[column][present].astype(object)), among)
+    return places
+
+
+def _none() -> npt.NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
