@@ -330,6 +330,7 @@ def typed(frame: pd.DataFrame, table: tuple[Column, ...]) -> pd.DataFrame:
     """The columns of a table out of a frame, in order and dtype."""
     return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})  # type: ignore[call-overload]
     return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})
+    return frame[names(table)].astype({column.name: _dtype(column) for column in table})
 
 
 def _dtype(column: Column) -> str:

@@ -34,7 +34,8 @@ class Difference:
     name (a device that became known, a later ``$alias``) is another owner as well.
     """
     credit: pd.DataFrame
-    """The grouping columns, before, after, change; the largest change first. Sums to each side's value."""
+    """The grouping columns, before, after, change; the largest change first, of equals the gain. Sums to each
+    side's value."""
     conversions: pd.DataFrame
     """Conversions whose credit moved, the most credit first; ``schema.CONVERSIONS_MOVED``."""
 
@@ -183,12 +184,15 @@ def _credit(names: tuple[str, ...], moves: Moves) -> pd.DataFrame:
     table = table.astype(schema.TEXT)
     sides = {"before": moves.credit_before, "after": moves.credit_after}
     for side, credit in sides.items():
-        table[side] = np.bincount(moves.group, credit, minlength=len(table))
+        table[side] = np.bincount(moves.group, credit, minlength=len(table)).astype(np.float64)
     table["change"] = table["after"] - table["before"]
     earns = np.bincount(moves.group, minlength=len(table)) > 0
-    table = table[earns].assign(size=table["change"].abs())
-    table = table.sort_values(["size", "after", *names], ascending=[False, False, *[True] * len(names)])
-    return table.drop(columns="size").reset_index(drop=True)
+    change = table["change"].round(9)
+    keys = pd.DataFrame(
+        {"size": -change.abs(), "gain": -change, "before": -table["before"].round(9), **table[list(names)]}
+    )
+    table = table.loc[keys[earns].sort_values(list(keys.columns)).index]
+    return table.reset_index(drop=True)
 
 
 def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Moves) -> pd.DataFrame:

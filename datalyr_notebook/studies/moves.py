@@ -33,7 +33,8 @@ class Owners(NamedTuple):
     @property
     def differ(self) -> Flags:
         """Rows that have another owner."""
-        return self.before != self.after
+        differ: Flags = self.before != self.after
+        return differ
 
 
 class Shares(NamedTuple):
@@ -129,7 +130,7 @@ def find_moves(before: Shares, after: Shares) -> Moves:
     is_before = np.arange(len(pair)) < len(before.conversion)
     weight, credit = np.append(before.weight, after.weight), np.append(before.credit, after.credit)
     sums = [
-        np.bincount(pair, np.where(side, values, 0.0), minlength=len(pairs))
+        np.bincount(pair, np.where(side, values, 0.0), minlength=len(pairs)).astype(np.float64)
         for values in (weight, credit)
         for side in (is_before, ~is_before)
     ]

@@ -168,6 +168,5 @@ def _part(events: pd.DataFrame, rows: Ints) -> pd.DataFrame:
     if len(rows) == len(events):
         return events
     part = events.iloc[rows]
-    return part.assign(
-        **{name: in_order(part[name]) for name in part if isinstance(part[name].dtype, pd.CategoricalDtype)}
-    )
+    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return part.assign(**{name: in_order(part[name]) for name in coded})

@@ -107,7 +107,7 @@ def test_several_links_are_taken_away_together() -> None:
 
 
 def test_links_are_ranked_by_the_money_that_hangs_on_them() -> None:
-    """Bridge 3 carries the largest order; that of 1 carries 10; the visit behind 2 brought no ad, only a direct touch."""
+    """Bridge 2 carries the largest order, though its visit brought no ad, only a direct touch; 3 comes next."""
     events = shop(*app_story(1, 10.0), *app_story(2, 500.0, ad=False), *app_story(3, 99.0, method="email"))
     ranked = links_at_risk(events)
     assert ranked.columns.tolist() == schema.names(schema.LINKS_AT_RISK)
@@ -157,7 +157,7 @@ def test_a_trusted_trait_is_at_risk_too() -> None:
     assert ranked[["people_moved", "events_moved", "value_moved"]].iloc[0].tolist() == [2, 2, 40.0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(found=rows(max_rows=16), policy=st.sampled_from(["session", "next", "previous"]), merge=st.booleans())
 def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
     found: list[dict[str, Any]], policy: str, merge: bool
@@ -175,7 +175,7 @@ def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
             assert ranked[name].iloc[place] == pytest.approx(alone[name]), name
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(found=rows(max_rows=16), data=st.data())
 def test_credit_sums_to_the_value_of_both_sides(found: list[dict[str, Any]], data: st.DataObject) -> None:
     events = table(found)
