@@ -165,13 +165,13 @@ class AmbiguousPersonError(DatalyrError, LookupError):
 class UnknownLinkError(DatalyrError, LookupError):
     """A link that the events do not show."""
 
-    def __init__(self, step: str, links: Iterable[tuple[str, str, str]], shows: int) -> None:
+    def __init__(self, step: str, links: Iterable[tuple[str, str, str]]) -> None:
         self.step, self.links = step, list(links)
         listed = "; ".join(f"{shown(one)} to {shown(other)} ({kind})" for one, other, kind in self.links[:3])
         more = f"; and {len(self.links) - 3} more" if len(self.links) > 3 else ""
         super().__init__(
-            f"{step} takes away links that the events show, but among the {shows:,} they show there is no "
-            f"{listed}{more}. Pass rows of identity_links(events, rule), made with the same rule."
+            f"{step} takes away links that the events show, but they show none from {listed}{more}. "
+            "Pass rows of identity_links(events, rule), made with the same rule."
         )
 
 

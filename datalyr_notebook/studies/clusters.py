@@ -17,7 +17,7 @@ from datalyr_notebook import order
 from datalyr_notebook.identity.components import connect
 from datalyr_notebook.identity.links import Members, find_trait_merges
 from datalyr_notebook.identity.rule import StitchRule
-from datalyr_notebook.loading.encoding import matches
+from datalyr_notebook.loading.encoding import in_order, matches
 from datalyr_notebook.order import Flags, Ints
 
 _NO_LIMIT = 2**62
@@ -33,12 +33,10 @@ class Clusters(NamedTuple):
     is_uncertain: Flags
     """Per cluster whether a bridge or a trusted trait is in it."""
 
-    def of(self, ids: pd.Series, is_device: pd.Series) -> Ints:
-        """The cluster of each id, which is a device's or a user's."""
-        texts = pd.Index(ids)
-        as_device, as_user = matches(texts, self.members.devices), matches(texts, self.members.users)
-        found: Ints = np.where(is_device, self.device[as_device], self.user[as_user])
-        return found
+    def of(self, ids: pd.Series) -> tuple[Ints, Ints]:
+        """The cluster of each id read as a device, and as a user; of an id that is none, the last one."""
+        texts = pd.Index(ids.astype(object))
+        return self.device[matches(texts, self.members.devices)], self.user[matches(texts, self.members.users)]
 
 
 class _Ties(NamedTuple):
@@ -48,8 +46,8 @@ class _Ties(NamedTuple):
     other: Ints
 
 
-def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterable[str]) -> Clusters:
-    """The clusters of known events."""
+def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterable[str] = ()) -> Clusters:
+    """The clusters of known events. ``refund_events``: names of events that may find their order by its id alone."""
     members = rule.members(events)
     devices, users = len(members.devices), len(members.users)
     user = np.where(members.user >= 0, members.user.astype(np.int64) + devices, -1)
@@ -78,6 +76,15 @@ def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterabl
         members=members,
         is_uncertain=is_uncertain,
     )
+
+
+def part_of(events: pd.DataFrame, rows: Ints) -> pd.DataFrame:
+    """Some rows as a small table: without the ids of all the others among its categories."""
+    if len(rows) == len(events):
+        return events
+    part = events.iloc[rows]
+    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return part.assign(**{name: in_order(part[name]) for name in coded})
 
 
 def _bridged(events: pd.DataFrame, members: Members) -> tuple[Ints, _Ties]:

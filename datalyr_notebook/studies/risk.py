@@ -20,11 +20,10 @@ from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.loading.encoding import in_order
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Ints
-from datalyr_notebook.studies.clusters import find_clusters
+from datalyr_notebook.studies.clusters import find_clusters, part_of
 from datalyr_notebook.studies.difference import Crediting, study_rule
 from datalyr_notebook.studies.moves import Shares, find_moves, find_owners, find_shares
 
@@ -69,15 +68,16 @@ def links_at_risk(
     table = rule.known(whole)
     clusters = find_clusters(table, rule, crediting.options.get("refund_events", ("refund",)))
     concerned = clusters.is_uncertain[clusters.row]
-    links = identity_links(_part(table, np.flatnonzero(concerned)), rule)
+    links = identity_links(part_of(table, np.flatnonzero(concerned)), rule)
     links = links[links["kind"].isin(wanted)].reset_index(drop=True)
     if not len(links):
         return schema.empty(schema.LINKS_AT_RISK)
-    of_link = clusters.of(links["id"], links["id_kind"] == "device")
+    as_device, as_user = clusters.of(links["id"])
+    of_link = np.where(links["id_kind"] == "device", as_device, as_user)
     rows = np.flatnonzero(np.isin(clusters.row, of_link))
     kept = np.zeros(len(whole), dtype=bool)
     kept[np.flatnonzero(had_happened)[rows]] = True
-    measured = _measure(_part(table, rows), clusters.row[rows], links, of_link, rule, crediting, kept)
+    measured = _measure(part_of(table, rows), clusters.row[rows], links, of_link, rule, crediting, kept)
     found = links.assign(**measured).sort_values(
         ["value_moved", "credit_moved", "events_moved", "id", "other_id", "kind"],
         ascending=[False] * 3 + [True] * 3,
@@ -146,7 +146,7 @@ def _without(
     places = np.flatnonzero(given.kept)[rows]
     kept = np.zeros(len(given.kept), dtype=bool)
     kept[places] = True
-    bare = stitch_without(_part(given.events, rows), links, rule)
+    bare = stitch_without(part_of(given.events, rows), links, rule)
     owners = find_owners(given.stitched.iloc[rows], bare)
     moves = find_moves(given.shares.among(is_there), find_shares(crediting.credit(bare, kept), rows))
     clusters = int(given.cluster.max()) + 1
@@ -161,12 +161,3 @@ def _without(
         "value_moved": np.bincount(of_conversion, np.where(moves.is_moved, moves.value, 0.0), minlength=clusters),
         "credit_moved": np.bincount(of_conversion, moves.moved, minlength=clusters),
     }
-
-
-def _part(events: pd.DataFrame, rows: Ints) -> pd.DataFrame:
-    """Some rows as a small table: without the ids of all the others among its categories."""
-    if len(rows) == len(events):
-        return events
-    part = events.iloc[rows]
-    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return part.assign(**{name: in_order(part[name]) for name in coded})

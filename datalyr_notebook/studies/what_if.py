@@ -18,6 +18,7 @@ from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.rendering import counted
+from datalyr_notebook.studies.clusters import find_clusters, part_of
 from datalyr_notebook.studies.difference import Crediting, Difference, study_rule, tables
 
 LINK_KEY: Final = ["id", "other_id", "kind"]
@@ -71,7 +72,7 @@ def what_if(
     crediting.one_model("what_if")
     whole = as_canonical(events, "what_if")
     table = rule.known(whole)
-    links = _found(without, identity_links(table, rule))
+    links = _found(without, table, rule)
     given = stitch(table, rule)
     with repeated():
         bare = stitch_without(table, links, rule)
@@ -81,16 +82,19 @@ def what_if(
     return WhatIf(**tables(given, bare, crediting, kept=kept, learned_by=given), without=links)
 
 
-def _found(without: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+def _found(without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.DataFrame:
     """The links asked for, as identity_links shows them."""
     if not isinstance(without, pd.DataFrame) or not set(LINK_KEY) <= set(without.columns):
         found = list(without.columns) if isinstance(without, pd.DataFrame) else without
         words = "rows of identity_links(events, rule): a table with the columns id, other_id and kind"
         raise errors.OptionError("what_if", "without", found, words)
     asked = without[LINK_KEY].astype(object).drop_duplicates()
+    clusters = find_clusters(events, rule)
+    concerned = np.flatnonzero(np.isin(clusters.row, np.concatenate(clusters.of(asked["id"]))))
+    links = identity_links(part_of(events, concerned), rule)
     shown = pd.MultiIndex.from_frame(links[LINK_KEY].astype(object))
     wanted = pd.MultiIndex.from_frame(asked)
     missing = asked[~wanted.isin(shown)]
     if len(missing):
-        raise errors.UnknownLinkError("what_if", missing.itertuples(index=False, name=None), len(links))
+        raise errors.UnknownLinkError("what_if", missing.itertuples(index=False, name=None))
     return links[shown.isin(wanted)].reset_index(drop=True)

@@ -234,7 +234,7 @@ def test_small_tables(size: int) -> None:
 
 def test_an_unknown_link_is_named() -> None:
     events = dn.load_sample("web_to_app")
-    with pytest.raises(UnknownLinkError, match="among the 3 they show there is no 'anon_x' to 'anon_y'") as caught:
+    with pytest.raises(UnknownLinkError, match="they show none from 'anon_x' to 'anon_y'") as caught:
         what_if(events, without=pd.DataFrame({"id": ["anon_x"], "other_id": ["anon_y"], "kind": ["bridge:ip"]}))
     assert caught.value.links == [("anon_x", "anon_y", "bridge:ip")]
     with pytest.raises(UnknownLinkError, match="made with the same rule"):
