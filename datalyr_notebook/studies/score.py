@@ -91,9 +91,8 @@ def score_stitching(
     An event is ``right`` if it gets a user that is one person with its own user in the events as they
     are. precision = right / answered, recall = right / hidden: the share of the (event, user) pairs
     stated, and of the true ones, that are true; pairs are how entity resolution is measured (Menestrina,
-    Whang and Garcia-Molina, "Evaluating Entity Resolution Results", 2010). ``graph`` states a pair
-    with every user of its person, so it is right only where that person holds no other user: a wrong
-    merge costs precision. ``none`` answers nobody.
+    Whang and Garcia-Molina, "Evaluating Entity Resolution Results", 2010). ``graph`` states a pair with
+    every user of its person, so it is right only where that person holds no other user.
 
     ``policies``: default all. ``share``: of the devices with users, 0 < share <= 1. ``rule``: everything
     but the policy; an instant as its as_of is kept. The same seed hides the same logins on any
@@ -113,7 +112,7 @@ def score_stitching(
     1   none       1         0      0        NaN     0.0
     """
     rule = study_rule("score_stitching", rule)
-    asked = options.texts("score_stitching", "policies", list(POLICIES) if policies is None else policies, POLICIES)
+    asked = options.texts("score_stitching", "policies", [*POLICIES] if policies is None else policies, POLICIES)
     _check(share, seed)
     table = rule.known(as_canonical(events, "score_stitching"))
     logins = _find_logins(table, rule)
@@ -129,8 +128,7 @@ def score_stitching(
         ]
     sdk = pd.Series(table["sdk"].iloc[rows].astype(object).to_numpy(), dtype=schema.TEXT)
     gap = pd.Categorical.from_codes(_gaps(logins, hidden), categories=pd.Index([name for name, _ in GAPS]))
-    lost = logins.may_hide & chosen[logins.device]
-    devices, scored = (len(np.unique(logins.device[which])) for which in (lost, hidden))
+    devices, scored = (len(np.unique(logins.device[at])) for at in (logins.may_hide & chosen[logins.device], hidden))
     return StitchScore(
         summary=_counted(asked, answers, None),
         by_sdk=_counted(asked, answers, sdk.astype("category").rename("sdk")),

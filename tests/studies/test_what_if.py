@@ -157,7 +157,7 @@ def test_a_trusted_trait_is_at_risk_too() -> None:
     assert ranked[["people_moved", "events_moved", "value_moved"]].iloc[0].tolist() == [2, 2, 40.0]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(found=rows(max_rows=16), policy=st.sampled_from(["session", "next", "previous"]), merge=st.booleans())
 def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
     found: list[dict[str, Any]], policy: str, merge: bool
@@ -175,7 +175,7 @@ def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
             assert ranked[name].iloc[place] == pytest.approx(alone[name]), name
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(found=rows(max_rows=16), data=st.data())
 def test_credit_sums_to_the_value_of_both_sides(found: list[dict[str, Any]], data: st.DataObject) -> None:
     events = table(found)

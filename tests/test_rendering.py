@@ -1,0 +1,45 @@
+"""Results as text and HTML."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+import pytest
+
+from datalyr_notebook.notices import repeated, say
+from datalyr_notebook.rendering import ROWS_SHOWN, counted, table_html, table_text
+
+
+def test_every_text_is_escaped_and_nothing_stands_for_missing() -> None:
+    table = pd.DataFrame({"<i>": ["<b>&", None], "count": [1234, 5], "share": [float("nan"), 0.5]})
+    page = table_html("<u>", table, ".<s>")
+    for tag in ("<i>", "<b>", "<u>", "<s>"):
+        assert tag not in page
+    assert "&lt;b&gt;&amp;" in page
+    assert ">1,234</td>" in page
+    assert "nan" not in page.lower()
+    assert "text-align:right'>0.50</td>" in page
+
+
+def test_a_long_table_says_where_the_rest_is() -> None:
+    table = pd.DataFrame({"name": [f"row {place}" for place in range(ROWS_SHOWN + 3)]})
+    assert "<p>3 more rows in .totals</p>" in table_html("many", table, ".totals")
+    assert len(table_text("many", table).splitlines()) == ROWS_SHOWN + 2
+    assert "more rows" not in table_html("few", table.head(), ".totals")
+
+
+def test_a_number_with_its_noun() -> None:
+    assert [counted(1, "event"), counted(1200, "event"), counted(2, "touch", "touches")] == [
+        "1 event",
+        "1,200 events",
+        "2 touches",
+    ]
+
+
+def test_what_was_said_is_not_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="datalyr_notebook"):
+        with repeated():
+            say("again")
+        say("once")
+    assert caplog.messages == ["once"]
