@@ -53,15 +53,22 @@ def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterabl
     user = np.where(members.user >= 0, members.user.astype(np.int64) + devices, -1)
     home = np.where(user >= 0, user, members.device)
     visitor, bridges = _bridged(events, members)
-    earlier, aliases = _aliased(events, members, home, devices + users)
-    orders = _refunded(events, home, tuple(refund_events), devices + users + len(earlier))
     traits = _shared_traits(events, members, rule)
+    told = np.flatnonzero(order.is_named(events, ("$alias",)))
+    hubs = devices + users + np.arange(len(told))
+    earlier, aliases = _aliased(events, members, told, hubs)
+    refunded, orders = _refunded(events, tuple(refund_events), devices + users + len(told))
+    # A row of nobody may be an $alias or a refund all the same: it lives where what it says does.
+    ties = [bridges, traits, aliases]
+    for rows, said in ((told, hubs), (refunded, orders)):
+        ties.append(_Ties(said, home[rows]))
+        home[rows] = np.where(home[rows] >= 0, home[rows], said)
     # A device that only servers name is none, and links nothing; but what names it has to see its rows.
     is_joint = members.is_device.copy()
     is_joint[visitor[visitor >= 0]] = True
     is_joint[earlier[earlier >= 0]] = True
     rows = np.flatnonzero((user >= 0) & is_joint[members.device])
-    ties = [_Ties(members.device[rows].astype(np.int64), user[rows]), bridges, aliases, orders, traits]
+    ties.append(_Ties(members.device[rows].astype(np.int64), user[rows]))
     one, other = (np.concatenate(side) for side in zip(*ties, strict=True))
     real = (one >= 0) & (other >= 0)
     nodes = int(max(one.max(initial=-1), other.max(initial=-1), devices + users)) + 1
@@ -96,25 +103,23 @@ def _bridged(events: pd.DataFrame, members: Members) -> tuple[Ints, _Ties]:
     return visitor, _Ties(members.device[rows].astype(np.int64), visitor)
 
 
-def _aliased(events: pd.DataFrame, members: Members, home: Ints, first: int) -> tuple[Ints, _Ties]:
-    """All that an ``$alias`` row names, tied to a node of the row's own (numbered from ``first``).
-
-    Devices named as the earlier id come first.
-    """
-    rows = np.flatnonzero(order.is_named(events, ("$alias",)))
+def _aliased(events: pd.DataFrame, members: Members, rows: Ints, said: Ints) -> tuple[Ints, _Ties]:
+    """All that each ``$alias`` row names, tied to its own node ``said``; and the devices named as the earlier id."""
     told = events.iloc[rows]
     earlier_device, earlier_user = (_named(told, "previous_id", ids) for ids in (members.devices, members.users))
     new_user = _named(told, "new_user_id", members.users)
     users = [np.where(user >= 0, user + len(members.devices), -1) for user in (earlier_user, new_user)]
-    named = [home[rows], earlier_device, *users]
-    hub = first + np.arange(len(rows))
-    return earlier_device, _Ties(np.tile(hub, len(named)), np.concatenate(named))
+    named = [earlier_device, *users]
+    return earlier_device, _Ties(np.tile(said, len(named)), np.concatenate(named))
 
 
-def _refunded(events: pd.DataFrame, home: Ints, refund_events: tuple[str, ...], first: int) -> _Ties:
-    """All rows of an order that a refund names, whoever they are: a refund may find its order by the id alone."""
+def _refunded(events: pd.DataFrame, refund_events: tuple[str, ...], first: int) -> tuple[Ints, Ints]:
+    """All rows of an order that a refund names, whoever they are, and a node for each order, from ``first`` on.
+
+    A refund may find its order by the id alone.
+    """
     if "order_id" not in events.columns:
-        return _Ties(_none(), _none())
+        return _none(), _none()
     refund = order.is_named(events, refund_events)
     if "value" in events.columns:
         refund |= (events["value"] < 0).to_numpy()
@@ -123,7 +128,7 @@ def _refunded(events: pd.DataFrame, home: Ints, refund_events: tuple[str, ...], 
     is_refunded[number[refund]] = True
     is_refunded[-1] = False
     rows = np.flatnonzero(is_refunded[number])
-    return _Ties(first + number[rows], home[rows])
+    return rows, first + number[rows]
 
 
 def _shared_traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> _Ties:

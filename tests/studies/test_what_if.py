@@ -157,6 +157,30 @@ def test_a_trusted_trait_is_at_risk_too() -> None:
     assert ranked[["people_moved", "events_moved", "value_moved"]].iloc[0].tolist() == [2, 2, 40.0]
 
 
+def test_rows_of_nobody_count_where_they_say_something() -> None:
+    """A refund without any id finds its order by order_id: 30 of 50 are left to move."""
+    story = app_story(1, 50.0)
+    story[3]["order_id"] = "o1"
+    refund = {"day": 5, "event_name": "refund", "value": 20.0, "order_id": "o1"}
+    ranked = links_at_risk(shop(*story, refund, *app_story(2, 40.0)))
+    assert ranked["value_moved"].tolist() == [40.0, 30.0]
+
+
+def test_an_alias_of_nobody_says_who_was_seen_first() -> None:
+    """The e-mail was named before u1, so the trait ties u1 to it; what_if knows the link by the same name."""
+    events = shop(
+        {"day": 1, "event_name": "$alias", "new_user_id": "kate@shop.example"},
+        {"day": 2, "event_name": "$identify", "user_id": "u1", "traits": {"email": "kate@shop.example"}},
+        {"day": 3, "event_name": "pageview", "user_id": "kate@shop.example"},
+    )
+    rule = dn.StitchRule(merge_on=("email",))
+    ranked = links_at_risk(events, rule=rule)
+    links = dn.identity_links(events, rule)
+    assert ranked["kind"].tolist() == ["trait:email"]
+    assert ranked["id"].tolist() == links.loc[links["kind"] == "trait:email", "id"].tolist()
+    assert what_if(events, without=ranked, rule=rule).without["kind"].tolist() == ["trait:email"]
+
+
 @settings(max_examples=8)
 @given(found=rows(max_rows=16), policy=st.sampled_from(["session", "next", "previous"]), merge=st.booleans())
 def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
