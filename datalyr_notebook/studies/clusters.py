@@ -15,12 +15,11 @@ import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.identity.components import connect
-from datalyr_notebook.identity.links import Members, find_trait_merges
+from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.trusted_traits import find_holders
 from datalyr_notebook.loading.encoding import in_order, matches
 from datalyr_notebook.order import Flags, Ints
-
-_NO_LIMIT = 2**62
 
 
 class Clusters(NamedTuple):
@@ -133,10 +132,8 @@ def _refunded(events: pd.DataFrame, refund_events: tuple[str, ...], first: int) 
 
 def _shared_traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> _Ties:
     """Users with one trait value, also where it is on too many of them to merge any."""
-    if not rule.merge_on:
-        return _Ties(_none(), _none())
-    merges, _ = find_trait_merges(events, members, rule.merge_on, _NO_LIMIT)
-    return _Ties(merges.previous + len(members.devices), merges.user + len(members.devices))
+    one, other = (find_holders(events, members, rule.merge_on) + len(members.devices)).T
+    return _Ties(one, other)
 
 
 def _named(rows: pd.DataFrame, column: str, among: pd.Index) -> Ints:
