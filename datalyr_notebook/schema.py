@@ -235,6 +235,16 @@ STITCH_SCORE: Final = (
     Column("recall", "float64", "right / hidden; NaN where none was hidden"),
 )
 
+LINT: Final = (
+    Column("code", "str", "the rule that found it"),
+    Column("severity", "category", "error, warning, info"),
+    Column("message", "str", "what is wrong, in words"),
+    Column("events", "int64", "rows affected"),
+    Column("value", "float64", "value of the purchases among them, as sent"),
+    Column("examples", "object", "up to three example texts (list); never a sensitive value"),
+    Column("fix", "str", "the next move"),
+)
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 

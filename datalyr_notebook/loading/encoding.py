@@ -155,6 +155,14 @@ def nothing(texts: pd.Series | pd.Index) -> npt.NDArray[np.bool_]:
     return flags
 
 
+def is_blank(values: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which cells hold text that is empty or white space; a null is no text."""
+    texts = arrow_text_only(values)
+    if texts is not None:
+        return _is_blank(texts)
+    return np.array([isinstance(one, str) and not one.strip() for one in values.astype(object)], dtype=bool)
+
+
 def matches(wanted: pd.Index, among: pd.Index) -> npt.NDArray[np.int64]:
     """For each text its place in ``among``, -1 where it is not there."""
     if not len(wanted) or not len(among):

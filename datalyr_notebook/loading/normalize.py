@@ -19,7 +19,7 @@ from datalyr_notebook.loading import evidence
 from datalyr_notebook.loading.amounts import read_amounts
 from datalyr_notebook.loading.clock import MISSING, read_times
 from datalyr_notebook.loading.device_type import device_type
-from datalyr_notebook.loading.encoding import as_text, encode, from_numbers, in_order, relabel
+from datalyr_notebook.loading.encoding import as_text, encode, from_numbers, in_order, is_blank, relabel
 from datalyr_notebook.loading.ids import settle_ids, settle_old_apps
 from datalyr_notebook.loading.payloads import lift
 from datalyr_notebook.loading.redelivery import drop_redeliveries
@@ -139,15 +139,15 @@ def normalize_events(
     return table
 
 
-def as_canonical(events: pd.DataFrame, step: str) -> pd.DataFrame:
+def as_canonical(events: pd.DataFrame, step: str, *, report: LoadReport | None = None) -> pd.DataFrame:
     """The canonical form of any events table; says so when it had to be normalized first."""
     check_columns(events, step)
     if not schema.is_canonical(events):
         say(f"{step}: these events were not normalized yet, so normalize_events(events) ran first.")
-        return normalize_events(events)
+        return normalize_events(events, report=report)
     coded = [name for name, kind, _ in schema.EVENTS if kind == "category" and name in events.columns]
     is_encoded = all(isinstance(events[name].dtype, pd.CategoricalDtype) for name in coded)
-    return events if is_encoded else normalize_events(events)
+    return events if is_encoded else normalize_events(events, report=report)
 
 
 def normalize_rows(
@@ -164,17 +164,9 @@ def normalize_rows(
     """
     check_columns(frame, _STEP)
     is_canonical = schema.is_canonical(frame)
-    beside: list[Hashable] = [name for name in frame.columns if not lifted or name not in _FROM_PAYLOADS]
-    if not is_canonical and not lifted and _is_nested(frame):
-        beside = [name for name in frame.columns if name not in _WIRE]
-        frame = _lifted(frame, beside, report)
-    flat = frame if is_canonical else _one_spelling(frame)
-    _check_needs(flat)
+    flat, beside = _flat(frame, report, lifted=lifted)
     time, flat = _times(flat, report, collect=collect)
-    table = _encoded(flat, is_canonical=is_canonical)
-    table["timestamp"] = order.timestamps(time).set_axis(flat.index)
-    table["event_name"] = _one_name(table["event_name"])
-    table["sdk"] = _sdk(table, flat)
+    table = _named_rows(flat, time, is_canonical=is_canonical)
     settle_ids(table, report)
     _settle_money(table, flat, report)
     if not is_canonical:
@@ -187,6 +179,22 @@ def normalize_rows(
     report.add("rows", len(events))
     _count_oddities(events, report)
     return events
+
+
+def as_sent(events: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with every id as it was sent: nothing emptied, nothing dropped, for who looks for damage.
+
+    Canonical names, dtypes and times, without the derived columns; a blank user_id stands as ``''``.
+    """
+    check_columns(events, _STEP)
+    flat, _ = _flat(events, LoadReport(), lifted=False)
+    time, flat = _times(flat, LoadReport(), collect=False)
+    if "user_id" in flat.columns:
+        blank = is_blank(flat["user_id"])
+        flat = flat.assign(user_id=flat["user_id"].astype(object).mask(blank, "''")) if blank.any() else flat
+    table = _named_rows(flat, time, is_canonical=schema.is_canonical(events))
+    _settle_money(table, flat, LoadReport())
+    return pd.DataFrame(table, index=flat.index)
 
 
 def check_columns(frame: pd.DataFrame, step: str) -> None:
@@ -223,6 +231,27 @@ def _renamed(events: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.Data
             "Drop the one you do not mean, or leave it out of columns=.",
         )
     return renamed
+
+
+def _flat(frame: pd.DataFrame, report: LoadReport, *, lifted: bool) -> tuple[pd.DataFrame, Sequence[Hashable]]:
+    """One row an event under our names, and the columns that are the analyst's own."""
+    beside: list[Hashable] = [name for name in frame.columns if not lifted or name not in _FROM_PAYLOADS]
+    is_canonical = schema.is_canonical(frame)
+    if not is_canonical and not lifted and _is_nested(frame):
+        beside = [name for name in frame.columns if name not in _WIRE]
+        frame = _lifted(frame, beside, report)
+    flat = frame if is_canonical else _one_spelling(frame)
+    _check_needs(flat)
+    return flat, beside
+
+
+def _named_rows(flat: pd.DataFrame, time: order.Ints, *, is_canonical: bool) -> dict[str, pd.Series]:
+    """The columns of text and categories, the times, and one name for each event and SDK."""
+    table = _encoded(flat, is_canonical=is_canonical)
+    table["timestamp"] = order.timestamps(time).set_axis(flat.index)
+    table["event_name"] = _one_name(table["event_name"])
+    table["sdk"] = _sdk(table, flat)
+    return table
 
 
 def _check_needs(flat: pd.DataFrame) -> None:

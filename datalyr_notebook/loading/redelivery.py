@@ -23,7 +23,7 @@ def drop_redeliveries(events: pd.DataFrame, report: LoadReport) -> pd.DataFrame:
     """
     if "event_id" not in events.columns or len(events) < 2:
         return events
-    rows = _suspects(events["event_id"])
+    rows = repeated_ids(events["event_id"])
     if not len(rows):
         return events
     suspects = events.iloc[rows]
@@ -43,10 +43,10 @@ def drop_redeliveries(events: pd.DataFrame, report: LoadReport) -> pd.DataFrame:
     return events.loc[kept] if events.index.is_unique else events.iloc[np.flatnonzero(kept)]
 
 
-def _suspects(event_id: pd.Series) -> npt.NDArray[np.int64]:
-    """Rows whose event_id may stand more than once (a few others slip in; none is missed)."""
-    hashes = _hashes(event_id)
-    hashes[event_id.isna().to_numpy()] = 0
+def repeated_ids(ids: pd.Series) -> npt.NDArray[np.int64]:
+    """Rows whose id may stand more than once (a few others slip in; none is missed)."""
+    hashes = _hashes(ids)
+    hashes[ids.isna().to_numpy()] = 0
     inorder = np.sort(hashes)
     twice = inorder[1:][(inorder[1:] == inorder[:-1]) & (inorder[1:] != 0)]
     if not len(twice):
