@@ -54,8 +54,8 @@ RULES: Final = (
     ),
     Rule(
         "user_id_per_session",
-        "error",
-        "The user_id changes with every session, so no two visits are ever one person.",
+        "warning",
+        "The user_id changes with every session of the device and is seen nowhere else: it may be the session's.",
         "Use an id that stays the same for the user, not one of the session.",
         users.user_ids_per_session,
     ),

@@ -91,11 +91,10 @@ def _new_each_session(tracked: Tracked, rows: Ints, session: Ints) -> set[int]:
     rows = rows[np.isin(device[rows], counts.index[counts >= FEWEST_SESSIONS])]
     seen = pd.DataFrame({"device": device[rows], "session": session[rows], "user": tracked.user[rows]})
     seen = seen.drop_duplicates()
-    facts = seen.groupby("device").agg(
-        sessions=("session", "nunique"), users=("user", "nunique"), pairs=("user", "size")
-    )
-    is_one_each = (facts["users"] == facts["sessions"]) & (facts["pairs"] == facts["sessions"])
-    seen = seen[seen["device"].isin(facts.index[is_one_each & (facts["sessions"] >= FEWEST_SESSIONS)])]
+    repeats = seen.duplicated(["device", "session"]) | seen.duplicated(["device", "user"])
+    seen = seen[~seen["device"].isin(seen["device"][repeats])]
+    sessions = seen["device"].value_counts()
+    seen = seen[seen["device"].isin(sessions.index[sessions >= FEWEST_SESSIONS])]
     is_elsewhere = seen["user"].isin(tracked.user_devices["user"])
     return set(seen["user"][~seen["device"].isin(seen["device"][is_elsewhere])].tolist())
 
