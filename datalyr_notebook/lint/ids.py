@@ -44,6 +44,12 @@ def null_like_user_ids(tracked: Tracked) -> Found | None:
     return sent.found_in("user_id", rows)
 
 
+def null_like_anonymous_ids(tracked: Tracked) -> Found | None:
+    """An anonymous_id that is one of the texts that programs write for nobody."""
+    sent = tracked.sent
+    return sent.found_in("anonymous_id", sent.where("anonymous_id", nobody(sent.texts("anonymous_id"))))
+
+
 def identifies_without_user(tracked: Tracked) -> Found | None:
     """``$identify`` without any user_id."""
     frame = tracked.sent.frame

@@ -93,8 +93,7 @@ def _find(tracked: Tracked, person: object) -> Asked:
         raise errors.OptionError("lint", "person", person, "a user_id, an anonymous_id or an e-mail, as text")
     members = tracked.members
     users, devices = _at(members.users, person), _at(members.devices, person)
-    if len(users):
-        users = tracked.joined[users]
+    users = tracked.joined[users].astype(np.int64)
     held = tracked.holders.get(email(person) or "", set())
     users = np.union1d(users, np.array(sorted(held), dtype=np.int64))
     person_rows = _rows_of_person(tracked.events, person)

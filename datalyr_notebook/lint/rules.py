@@ -147,6 +147,13 @@ RULES: Final = (
     ),
     # ---- devices ---------------------------------------------------------------------------------
     Rule(
+        "null_like_anonymous_id",
+        "error",
+        "The anonymous_id is a text that stands for nobody; these events are tied to no device.",
+        "Leave the anonymous_id to the SDK; a server that knows none leaves it out.",
+        ids.null_like_anonymous_ids,
+    ),
+    Rule(
         "event_without_id",
         "error",
         "Events have neither a user_id nor an anonymous_id: they are nobody's, and their value is left out.",

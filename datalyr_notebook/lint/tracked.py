@@ -120,10 +120,10 @@ class Tracked:
         return find_members(self.events.frame, frozenset(), frozenset())
 
     @cached_property
-    def joined(self) -> Ints:
+    def joined(self) -> order.Codes:
         """Per user the smallest text among the users that ``$alias`` makes one person with it; one more, -1, for -1."""
         _, merges = find_aliases(self.events.frame, self.members)
-        users = np.append(np.arange(len(self.members.users)), [-1])
+        users = np.append(np.arange(len(self.members.users)), [-1]).astype(np.int32)
         linked = np.union1d(merges.previous, merges.user)
         # In text order, so that the order of the rows makes no difference.
         linked = linked[np.argsort(self.members.users[linked].astype(object).to_numpy())] if len(linked) else linked
@@ -138,9 +138,9 @@ class Tracked:
         return users
 
     @cached_property
-    def user(self) -> Ints:
+    def user(self) -> order.Codes:
         """Each row's user, the aliased ones as one."""
-        user: Ints = self.joined[self.members.user]
+        user: order.Codes = self.joined[self.members.user]
         return user
 
     @cached_property

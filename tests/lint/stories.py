@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from datalyr_notebook.lint import lint
+from datalyr_notebook.lint import RULES, lint
+from datalyr_notebook.lint.tracked import read_tracked
 
 START = pd.Timestamp("2026-01-01T10:00Z")
 
@@ -31,6 +32,12 @@ def purchase(value: float, **more: Any) -> dict[str, Any]:
 
 def codes(frame: pd.DataFrame, **options: Any) -> list[str]:
     return lint(frame, **options)["code"].tolist()
+
+
+def finds(frame: pd.DataFrame, code: str) -> bool:
+    """Whether this rule alone finds anything."""
+    (rule,) = (rule for rule in RULES if rule.code == code)
+    return rule.find(read_tracked(frame)) is not None
 
 
 def one(frame: pd.DataFrame, code: str, **options: Any) -> dict[str, Any]:

@@ -52,11 +52,12 @@ PLACES: list[Any] = [
 
 def whole_text(findings: pd.DataFrame) -> str:
     with pd.option_context("display.max_colwidth", None, "display.width", 10_000):
-        cells = [str(cell) for cell in findings.to_numpy(dtype=object).ravel()]
-        return "\n".join([findings.to_string(), findings.to_html(), repr(findings), findings.to_csv(), *cells])
+        return "\n".join([findings.to_string(), findings.to_html(), repr(findings), findings.to_csv()])
 
 
 class TestTheTable:
+    """Columns, dtypes, order, examples."""
+
     def test_no_finding_is_an_empty_table_with_every_column(self) -> None:
         found = lint(events(login("u1", traits={"email": "kate@example.com"})))
         assert len(found) == 0
@@ -65,10 +66,8 @@ class TestTheTable:
     @pytest.mark.parametrize("frame", [events(login("u1", traits={"email": "k@example.com"})), events(login("null"))])
     def test_dtypes_are_those_of_the_schema(self, frame: pd.DataFrame) -> None:
         found = lint(frame)
-        pd.testing.assert_series_equal(
-            found.dtypes,
-            schema.empty(schema.LINT).dtypes.where(found.dtypes.index != "severity", found.dtypes["severity"]),
-        )
+        declared = schema.empty(schema.LINT).dtypes.drop("severity")
+        pd.testing.assert_series_equal(found.dtypes.drop("severity"), declared)
         assert list(found["severity"].cat.categories) == list(SEVERITIES)
 
     def test_findings_stand_by_severity_value_events_and_code(self) -> None:
@@ -101,11 +100,16 @@ class TestTheTable:
 
 
 class TestLaws:
-    @settings(max_examples=40)
+    """What holds for any table."""
+
+    @settings(max_examples=20)
     @given(
-        secret=SECRETS, place=st.sampled_from(PLACES), name=st.sampled_from(["note", "password", "cardNumber", "x y"])
+        secret=SECRETS,
+        place=st.sampled_from(PLACES),
+        name=st.sampled_from(["note", "password", "cardNumber", "x y"]),
+        form=st.sampled_from([pd.DataFrame.copy, normalize_events, stitch]),
     )
-    def test_a_sensitive_value_is_found_and_never_shown(self, secret: str, place: Any, name: str) -> None:
+    def test_a_sensitive_value_is_found_and_never_shown(self, secret: str, place: Any, name: str, form: Any) -> None:
         assert is_sensitive(secret)
         frame = events(
             login("u1", traits={name: place(secret), "email": "kate@example.com"}, session_id=secret),
@@ -113,22 +117,21 @@ class TestLaws:
             purchase(3, user_id=secret, order_id=secret, event_id=secret),
             purchase(4, user_id="u1", order_id=secret, event_id=secret),
         )
-        for given_form in (frame, normalize_events(frame), stitch(frame)):
-            found = lint(given_form)
-            assert "sensitive_trait_value" in found["code"].tolist()
-            assert secret not in whole_text(found)
-            assert secret not in whole_text(lint(given_form, person=secret))
+        found = lint(form(frame))
+        assert "sensitive_trait_value" in found["code"].tolist()
+        assert secret not in whole_text(found)
+        assert secret not in whole_text(lint(form(frame), person=secret))
 
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     @given(
         secret=st.text("xyz0123456789", min_size=8, max_size=30), name=st.sampled_from(["password", "ssn", "userPwd"])
     )
     def test_a_value_under_a_sensitive_name_is_never_shown(self, secret: str, name: str) -> None:
-        found = lint(events(login("u1", traits={name: secret}), login("u2", traits={name: {"in": secret}})))
-        assert one(events(login("u1", traits={name: secret})), "sensitive_trait_name")["examples"] == [name]
-        assert secret not in whole_text(found)
+        frame = events(login("u1", traits={name: secret}), login("u2", traits={name: {"in": secret}}))
+        assert one(frame, "sensitive_trait_name")["examples"] == [name]
+        assert secret not in whole_text(lint(frame))
 
-    @settings(max_examples=40)
+    @settings(max_examples=20)
     @given(found=rows(), seed=st.integers(0, 99))
     def test_shuffling_changes_nothing(self, found: list[dict[str, Any]], seed: int) -> None:
         frame = table(found)
@@ -158,6 +161,8 @@ class TestLaws:
 
 
 class TestBadInput:
+    """Tables nobody should send."""
+
     def test_an_empty_table(self) -> None:
         assert len(lint(events({}).iloc[:0])) == 0
 
@@ -196,9 +201,23 @@ class TestBadInput:
         nested: dict[str, Any] = {}
         nested["self"] = nested
         odd = {
-            "a": np.nan, "b": np.array([1, 2]), "c": pd.NA, "d": pd.NaT, "e": {"x": [{}]}, 7: 1, None: 2, "f": 10**400,
-            "g": object(), "h": np.float64("inf"), "": "blank", "i": nested, "j": b"4111111111111111", "k": 1j,
-        }  # fmt: skip
+            "a": np.nan,
+            "b": np.array([1, 2]),
+            "c": pd.NA,
+            "d": pd.NaT,
+            "e": {"x": [{}]},
+            7: 1,
+            None: 2,
+            "f": 10**400,
+            "l": [10**5000],
+            "g": object(),
+            "h": np.float64("inf"),
+            "": "blank",
+            "i": nested,
+            "j": b"4111111111111111",
+            "k": 1j,
+            "m": {"n": 10**5000},
+        }
         found = one(events(login("u1", traits=odd)), "trait_type")
         assert found["events"] == 1
 
