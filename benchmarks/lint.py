@@ -15,6 +15,8 @@ from datalyr_notebook.lint import lint
 
 LINT, STITCH = "lint, from normalized", "stitch, from normalized"
 GOALS: Final = (Goal(LINT, STITCH, 2.0),)
+GOALS_WITH_TRAITS: Final = (Goal(LINT, STITCH, 4.0),)
+"""stitch does not look at traits; lint reads every one, in Python."""
 
 EMAIL_KNOWN, CAMEL = 0.8, 0.05
 """Shares of the ``$identify`` events whose traits have an e-mail, and a name that is not snake_case."""
@@ -25,9 +27,9 @@ def main() -> None:
     """Measure the events as they are, then a tenth of them with traits, and print what came out."""
     size, rounds = read_arguments("lint", events=5_000_000, rounds=5)
     print("Without traits")
-    _measure(make_events(size), rounds)
+    _measure(make_events(size), rounds, GOALS)
     print("\nWith traits")
-    _measure(with_traits(make_events(size // 10)), rounds)
+    _measure(with_traits(make_events(size // 10)), rounds, GOALS_WITH_TRAITS)
 
 
 def with_traits(events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def with_traits(events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     return events.assign(traits=traits)
 
 
-def _measure(events: pd.DataFrame, rounds: int) -> None:
+def _measure(events: pd.DataFrame, rounds: int, goals: tuple[Goal, ...]) -> None:
     print(f"{describe(events)}\n")
     normalized = dn.normalize_events(events)
     found = lint(normalized)
@@ -67,7 +69,7 @@ def _measure(events: pd.DataFrame, rounds: int) -> None:
         LINT: lambda: lint(normalized),
         STITCH: lambda: dn.stitch(normalized),
     }
-    print_ratios(interleave(contenders, rounds), GOALS)
+    print_ratios(interleave(contenders, rounds), goals)
 
 
 if __name__ == "__main__":

@@ -211,20 +211,19 @@ def identified_late(asked: Asked) -> Found | None:
     """A device with events before the first one that names a user."""
     tracked = asked.tracked
     devices = asked.devices if len(asked.devices) else asked.its_devices
-    late = np.zeros(len(tracked.events.frame), dtype=bool)
-    since = []
-    for device in devices.tolist():
-        rows = np.flatnonzero(tracked.members.device == device)
-        known = rows[tracked.user[rows] >= 0]
-        if len(known):
-            first = int(tracked.events.time[known].min())
-            early = rows[tracked.events.time[rows] < first]
-            late[early] = True
-            since += [first] if len(early) else []
-    if not late.any():
+    device, time = tracked.members.device, tracked.events.time
+    known = tracked.known[np.isin(device[tracked.known], devices)]
+    first = np.full(len(tracked.members.devices) + 1, np.iinfo(np.int64).min, dtype=np.int64)
+    first[devices] = np.iinfo(np.int64).max
+    np.minimum.at(first, device[known], time[known])
+    first[first == np.iinfo(np.int64).max] = np.iinfo(np.int64).min
+    early = np.flatnonzero(time < first[device])
+    if not len(early):
         return None
-    when = order.timestamps(np.array([min(since)], dtype=np.int64)).iloc[0]
-    return asked.found(late, tracked.members.devices[devices], since=f"{when:%Y-%m-%d %H:%M} UTC")
+    when = order.timestamps(first[device[early]].min(keepdims=True)).iloc[0]
+    return asked.found(
+        tracked.events.these(early), sorted(tracked.members.devices[devices]), since=f"{when:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _nothing(asked: Asked) -> Finding:
