@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
-from datalyr_notebook.identity.links import BRIDGE_KINDS, email, find_aliases, find_bridges
+from datalyr_notebook.identity.links import BRIDGE_KINDS, find_aliases, find_bridges
 from datalyr_notebook.identity.persons import nearest_ids
+from datalyr_notebook.identity.trusted_traits import comparable
 from datalyr_notebook.lint.examples import MOST, example
 from datalyr_notebook.lint.findings import Finding
 from datalyr_notebook.lint.rules import RULES
@@ -94,7 +95,7 @@ def _find(tracked: Tracked, person: object) -> Asked:
     members = tracked.members
     users, devices = _at(members.users, person), _at(members.devices, person)
     users = tracked.joined[users].astype(np.int64)
-    held = tracked.holders.get(email(person) or "", set())
+    held = tracked.holders.get(comparable("email", person) or "", set())
     users = np.union1d(users, np.array(sorted(held), dtype=np.int64))
     person_rows = _rows_of_person(tracked.events, person)
     asked = Asked(tracked, person, users, devices, person_rows)
@@ -102,7 +103,7 @@ def _find(tracked: Tracked, person: object) -> Asked:
         if schema.is_null_like(person):
             return asked
         sent = tracked.sent
-        known = [*members.users, *members.devices, *sent.texts("user_id"), *tracked.holders]
+        known = (members.users, members.devices, pd.Index([*sent.texts("user_id"), *tracked.holders], dtype=object))
         raise errors.UnknownPersonError("lint", person, nearest_ids(known, person))
     return asked
 

@@ -13,7 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.identity.links import Members, email, find_aliases, find_members
+from datalyr_notebook.identity.blocking import BlockList
+from datalyr_notebook.identity.canonical import canonical_users
+from datalyr_notebook.identity.links import Members, find_aliases, find_members
+from datalyr_notebook.identity.trusted_traits import comparable
 from datalyr_notebook.lint.examples import most
 from datalyr_notebook.lint.trait_facts import TraitFacts, read_traits
 from datalyr_notebook.loading.encoding import from_numbers, matches
@@ -117,25 +120,13 @@ class Tracked:
     @cached_property
     def members(self) -> Members:
         """Devices and users."""
-        return find_members(self.events.frame, frozenset(), frozenset())
+        return find_members(self.events.frame, BlockList())
 
     @cached_property
     def joined(self) -> order.Codes:
-        """Per user the smallest text among the users that ``$alias`` makes one person with it; one more, -1, for -1."""
+        """Per user the canonical one of those that ``$alias`` makes one person; one more, -1, for -1."""
         _, merges = find_aliases(self.events.frame, self.members)
-        users = np.append(np.arange(len(self.members.users)), [-1]).astype(np.int32)
-        linked = np.union1d(merges.previous, merges.user)
-        # In text order, so that the order of the rows makes no difference.
-        linked = linked[np.argsort(self.members.users[linked].astype(object).to_numpy())] if len(linked) else linked
-        place = np.full(len(users), -1, dtype=np.int64)
-        place[linked] = np.arange(len(linked))
-        left, right, one = place[merges.previous], place[merges.user], np.arange(len(linked))
-        while (one[left] != one[right]).any():
-            lower = np.minimum(one[left], one[right])
-            np.minimum.at(one, left, lower)
-            np.minimum.at(one, right, lower)
-        users[linked] = linked[one]
-        return users
+        return canonical_users(self.events.frame, self.members, merges).user
 
     @cached_property
     def user(self) -> order.Codes:
@@ -174,12 +165,12 @@ class Tracked:
         """Each e-mail's users, from traits and from user_ids that are e-mails."""
         held: dict[str, set[int]] = {}
         for row, text in self.traits.emails:
-            address, user = email(text), int(self.user[row])
+            address, user = comparable("email", text), int(self.user[row])
             if address is not None and user >= 0:
                 held.setdefault(address, set()).add(user)
         is_address = np.asarray(self.members.users.str.contains("@", regex=False), dtype=bool)
         for place in np.flatnonzero(is_address).tolist():
-            address = email(self.members.users[place])
+            address = comparable("email", self.members.users[place])
             if address is not None:
                 held.setdefault(address, set()).add(int(self.joined[place]))
         return held

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import order
-from datalyr_notebook.identity.links import email
+from datalyr_notebook.identity.trusted_traits import comparable
 from datalyr_notebook.lint.examples import group, most_of
 from datalyr_notebook.lint.tracked import Found, Tracked
 from datalyr_notebook.loading.encoding import matches
@@ -128,7 +128,7 @@ def _sharing(tracked: Tracked, wanted: str) -> Found | None:
 
 def _kind(tracked: Tracked, users: list[int], sdks: dict[int, set[int]]) -> str:
     """How the users of one e-mail come to be several."""
-    if any(email(tracked.members.users[user]) is not None for user in users):
+    if any(comparable("email", tracked.members.users[user]) is not None for user in users):
         return "twin"
     own = [sdks[user] for user in users]
     return "platform" if all(own) and sum(map(len, own)) == len(set.union(*own)) else "several"
