@@ -11,15 +11,25 @@ from datalyr_notebook.attribution.models import MODELS
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastNonDirect, LastTouch, Linear
 from datalyr_notebook.errors import DatalyrError
+from datalyr_notebook.identity.explain import LinkExplanation, explain_link
 from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.shared_devices import shared_devices
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
+from datalyr_notebook.lint import lint
 from datalyr_notebook.loading.files import read_events, write_events
 from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.loading.report import LoadReport
 from datalyr_notebook.loading.samples import load_sample
+from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
+from datalyr_notebook.studies.match_rate import match_rate
+from datalyr_notebook.studies.people import people
+from datalyr_notebook.studies.restate import Restatement, restate
+from datalyr_notebook.studies.risk import links_at_risk
+from datalyr_notebook.studies.score import StitchScore, score_stitching
+from datalyr_notebook.studies.what_if import WhatIf, what_if
 from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
@@ -37,19 +47,34 @@ __all__ = [
     "LastNonDirect",
     "LastTouch",
     "Linear",
+    "LinkExplanation",
     "LoadReport",
+    "PolicyComparison",
+    "Restatement",
     "StitchRule",
+    "StitchScore",
+    "WhatIf",
     "attribute",
+    "compare_policies",
+    "explain_link",
     "figures",
     "find_conversions",
     "find_touches",
     "identity_links",
+    "links_at_risk",
+    "lint",
     "load_sample",
+    "match_rate",
     "merge_traits",
     "normalize_events",
+    "people",
     "read_events",
+    "restate",
+    "score_stitching",
+    "shared_devices",
     "stitch",
     "trait_history",
+    "what_if",
     "with_traits",
     "write_events",
 ]

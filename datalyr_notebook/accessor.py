@@ -10,13 +10,23 @@ import pandas as pd
 
 from datalyr_notebook.attribution.attribute import attribute
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.identity.explain import LinkExplanation, explain_link
 from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.shared_devices import shared_devices
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
+from datalyr_notebook.lint import lint
 from datalyr_notebook.loading.files import write_events
 from datalyr_notebook.loading.normalize import normalize_events
+from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
+from datalyr_notebook.studies.match_rate import match_rate
+from datalyr_notebook.studies.people import people
+from datalyr_notebook.studies.restate import Restatement, restate
+from datalyr_notebook.studies.risk import links_at_risk
+from datalyr_notebook.studies.score import StitchScore, score_stitching
+from datalyr_notebook.studies.what_if import WhatIf, what_if
 from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
@@ -24,12 +34,15 @@ if TYPE_CHECKING:
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+_EXAMPLES = "Examples\n    --------\n    "
+"""The heading above a docstring's examples."""
+
 
 def _says(function: Callable[..., Any]) -> Callable[[Method], Method]:
     """Give a method the docstring of the function it routes to."""
 
     def borrow(method: Method) -> Method:
-        method.__doc__ = (function.__doc__ or "").split(">>>")[0].rstrip()
+        method.__doc__ = (function.__doc__ or "").split(">>>")[0].removesuffix(_EXAMPLES).rstrip()
         return method
 
     return borrow
@@ -61,6 +74,22 @@ class DatalyrAccessor:
     def identity_links(self, rule: StitchRule | None = None, **options: Any) -> pd.DataFrame:
         return identity_links(self._events, rule, **options)
 
+    @_says(explain_link)
+    def explain_link(self, a: str, b: str, **options: Any) -> LinkExplanation:
+        return explain_link(self._events, a, b, **options)
+
+    @_says(shared_devices)
+    def shared_devices(self, rule: StitchRule | None = None, **options: Any) -> pd.DataFrame:
+        return shared_devices(self._events, rule, **options)
+
+    @_says(people)
+    def people(self, **options: Any) -> pd.DataFrame:
+        return people(self._events, **options)
+
+    @_says(match_rate)
+    def match_rate(self, by: str | Sequence[str] = "sdk", **options: Any) -> pd.DataFrame:
+        return match_rate(self._events, by, **options)
+
     @_says(merge_traits)
     def merge_traits(self, **options: Any) -> pd.DataFrame:
         return merge_traits(self._events, **options)
@@ -84,6 +113,30 @@ class DatalyrAccessor:
     @_says(attribute)
     def attribute(self, **options: Any) -> Attribution:
         return attribute(self._events, **options)
+
+    @_says(compare_policies)
+    def compare_policies(self, **options: Any) -> PolicyComparison:
+        return compare_policies(self._events, **options)
+
+    @_says(score_stitching)
+    def score_stitching(self, **options: Any) -> StitchScore:
+        return score_stitching(self._events, **options)
+
+    @_says(restate)
+    def restate(self, **options: Any) -> Restatement:
+        return restate(self._events, **options)
+
+    @_says(what_if)
+    def what_if(self, **options: Any) -> WhatIf:
+        return what_if(self._events, **options)
+
+    @_says(links_at_risk)
+    def links_at_risk(self, **options: Any) -> pd.DataFrame:
+        return links_at_risk(self._events, **options)
+
+    @_says(lint)
+    def lint(self, **options: Any) -> pd.DataFrame:
+        return lint(self._events, **options)
 
     @property
     def plot(self) -> PlotAccessor:
@@ -113,3 +166,21 @@ class PlotAccessor:
         from datalyr_notebook.figures.trait_timeline import trait_timeline  # noqa: PLC0415  (plotly loads here)
 
         return trait_timeline(self._events, person, **options)
+
+    def identity_graph(self, person: str, **options: Any) -> Figure:
+        """A person's devices, users and the links between them; shared devices stand out."""
+        from datalyr_notebook.figures.identity_graph import identity_graph  # noqa: PLC0415  (plotly loads here)
+
+        return identity_graph(self._events, person, **options)
+
+    def match_rate_over_time(self, **options: Any) -> Figure:
+        """The share of events that belong to known users, over time, a line an sdk."""
+        from datalyr_notebook.figures.match_rate import match_rate_over_time  # noqa: PLC0415  (plotly loads here)
+
+        return match_rate_over_time(self._events, **options)
+
+    def policy_comparison(self, *, title: str | None = None, **options: Any) -> Figure:
+        """Credit by channel under each policy; ``options`` are those of ``compare_policies``."""
+        from datalyr_notebook.figures.policies import policy_comparison  # noqa: PLC0415  (plotly loads here)
+
+        return policy_comparison(compare_policies(self._events, **options), title=title)

@@ -36,6 +36,25 @@ def test_every_verb_is_the_function_of_the_same_name() -> None:
     assert figure.to_dict()["data"]
 
 
+def test_every_question_about_identity_can_be_asked_at_the_front_door() -> None:
+    stitched = dn.stitch(EVENTS)
+    pd.testing.assert_frame_equal(EVENTS.datalyr.shared_devices(), dn.shared_devices(EVENTS))
+    pd.testing.assert_frame_equal(stitched.datalyr.people(traits=["plan"]), dn.people(stitched, traits=["plan"]))
+    pd.testing.assert_frame_equal(stitched.datalyr.match_rate("week"), dn.match_rate(stitched, "week"))
+    pd.testing.assert_frame_equal(EVENTS.datalyr.lint(person="u1"), dn.lint(EVENTS, person="u1"))
+    pd.testing.assert_frame_equal(EVENTS.datalyr.links_at_risk(), dn.links_at_risk(EVENTS))
+    assert EVENTS.datalyr.explain_link("anon_1", "u1").linked
+    assert repr(EVENTS.datalyr.compare_policies()) == repr(dn.compare_policies(EVENTS))
+    assert repr(EVENTS.datalyr.score_stitching(seed=1)) == repr(dn.score_stitching(EVENTS, seed=1))
+    instants = {"before": "2026-01-01T12:00Z", "after": "2026-01-03"}
+    assert repr(EVENTS.datalyr.restate(**instants)) == repr(dn.restate(EVENTS, **instants))
+    links = dn.identity_links(EVENTS)
+    assert repr(EVENTS.datalyr.what_if(without=links)) == repr(dn.what_if(EVENTS, without=links))
+    plot = stitched.datalyr.plot
+    for figure in (plot.identity_graph("u1"), plot.match_rate_over_time(), plot.policy_comparison()):
+        assert figure.to_dict()["data"]
+
+
 def test_a_table_that_is_no_events_still_completes() -> None:
     plain = pd.DataFrame({"a": [1]})
     assert "datalyr" in dir(plain)
