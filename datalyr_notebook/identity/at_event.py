@@ -15,13 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.identity.collecting import Collected, collect
+from datalyr_notebook.identity.collecting import collect
 from datalyr_notebook.identity.components import connect
 from datalyr_notebook.identity.kernel import Owners, Views, complete, own_rows
-from datalyr_notebook.identity.links import Members, find_mentions
+from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.ties import find_ties
 from datalyr_notebook.identity.timeline import Places
-from datalyr_notebook.identity.trusted_traits import find_holders
 from datalyr_notebook.loading.encoding import in_order, matches
 from datalyr_notebook.order import Flags, Ints
 
@@ -80,26 +80,15 @@ def _dense_rank(group: npt.NDArray[np.integer], time: Ints) -> Ints:
 
 def _worlds(views: Views, rule: StitchRule) -> Ints:
     """The world of each row; -1 for rows whose device is steady by itself."""
-    events, collected = views.events, views.collected
-    members = collected.members
-    devices, nobody = len(members.devices), len(members.devices) + len(members.users)
-    mentions = find_mentions(events, members)
-    holders = find_holders(events, members, rule.merge_on)
-    # A server's one-shot id ties nobody, but whoever names it must know its rows to know what it is.
-    counts = members.is_device.copy()
-    counts[mentions.one[mentions.one < devices]] = counts[mentions.other[mentions.other < devices]] = True
-    is_both = counts[members.device] & (members.user >= 0)
-    one = np.concatenate([members.device[is_both], mentions.one, holders[:, 0] + devices])
-    other = np.concatenate([members.user[is_both] + devices, mentions.other, holders[:, 1] + devices])
-    found = connect(nobody + 1, one, other, np.zeros(len(one), dtype=np.int64))
+    events, members = views.events, views.collected.members
+    ties = find_ties(events, members, rule.merge_on)
+    nobody = len(members.devices) + len(members.users)
+    found = connect(nobody + 1, ties.one, ties.other, np.zeros(len(ties.one), dtype=np.int64))
     is_world = np.zeros(found.number, dtype=bool)
-    is_world[found.of[mentions.one]] = is_world[found.of[holders.ravel() + devices]] = True
-    is_world[found.of[_mixed_devices(events, members)]] = True
-    is_world[found.of[_unsteady_devices(views, rule, collected)]] = True
-    node = np.where(members.user >= 0, members.user + devices, nobody)
-    node = np.where(counts[members.device], members.device, node)
-    node[mentions.row] = mentions.one
-    return np.where(is_world[found.of[node]], found.of[node], -1)
+    for nodes in (ties.aliased, ties.uncertain, _mixed_devices(events, members), _unsteady_devices(views, rule)):
+        is_world[found.of[nodes]] = True
+    world = found.of[np.where(ties.home >= 0, ties.home, nobody)]
+    return np.where(is_world[world], world, -1)
 
 
 def _mixed_devices(events: pd.DataFrame, members: Members) -> npt.NDArray[np.integer]:
@@ -109,14 +98,14 @@ def _mixed_devices(events: pd.DataFrame, members: Members) -> npt.NDArray[np.int
     return np.unique(device[members.is_device[device]])
 
 
-def _unsteady_devices(views: Views, rule: StitchRule, collected: Collected) -> npt.NDArray[np.integer]:
+def _unsteady_devices(views: Views, rule: StitchRule) -> npt.NDArray[np.integer]:
     """Devices whose sessions later rows may redraw: some rows have no session_id, or sessions overlap."""
     timeline = views.timeline
     if rule.policy != _POLICY_OF_SESSIONS and timeline.crowded_from is None:
         return np.zeros(0, dtype=np.int64)
     places = timeline.places
     session = order.codes(views.events, "session_id")[places.line.rows]
-    is_unsteady = np.zeros(len(collected.members.devices) + 1, dtype=bool)
+    is_unsteady = np.zeros(len(views.collected.members.devices) + 1, dtype=bool)
     has_session = np.zeros(len(is_unsteady), dtype=bool)
     has_session[places.device[session >= 0]] = True
     is_unsteady[places.device[(session < 0) & has_session[places.device]]] = True
