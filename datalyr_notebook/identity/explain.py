@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook.identity.inquiry import STRENGTH, find_asked, open_inquiry, strength
-from datalyr_notebook.identity.missing import plain, why_apart, why_unknown
-from datalyr_notebook.identity.ownership import Ownership
+from datalyr_notebook.identity.explaining.inquiry import STRENGTH, find_asked, open_inquiry, strength
+from datalyr_notebook.identity.explaining.missing import plain, why_apart, why_unknown
+from datalyr_notebook.identity.explaining.ownership import Ownership
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.loading.normalize import as_canonical

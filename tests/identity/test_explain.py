@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError, UnknownPersonError
-from datalyr_notebook.identity.chains import build_graph, shortest_chain
 from datalyr_notebook.identity.explain import LinkExplanation, explain_link
+from datalyr_notebook.identity.explaining.chains import build_graph, shortest_chain
 from datalyr_notebook.identity.stitching import stitch
 from tests.strategies import rows, table
 

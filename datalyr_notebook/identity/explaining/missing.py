@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook.errors import shown
-from datalyr_notebook.identity.inquiry import Asked, Inquiry, open_inquiry
+from datalyr_notebook.identity.explaining.inquiry import Asked, Inquiry, open_inquiry
+from datalyr_notebook.identity.explaining.ownership import Ownership
+from datalyr_notebook.identity.explaining.shared_traits import nearest_shared_trait
 from datalyr_notebook.identity.links import BRIDGE_KINDS
-from datalyr_notebook.identity.ownership import Ownership
-from datalyr_notebook.identity.shared_traits import nearest_shared_trait
 
 _NO_LIMIT: Final = 2**31
 

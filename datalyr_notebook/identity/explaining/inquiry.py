@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
-from datalyr_notebook.identity.chains import Graph, build_graph, distances, shortest_chain
+from datalyr_notebook.identity.explaining.chains import Graph, build_graph, distances, shortest_chain
+from datalyr_notebook.identity.explaining.shared_traits import said_traits
 from datalyr_notebook.identity.identity_links import (
     LinkCodes,
     Shown,
@@ -23,7 +24,6 @@ from datalyr_notebook.identity.identity_links import (
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.persons import nearest_ids
 from datalyr_notebook.identity.rule import StitchRule
-from datalyr_notebook.identity.shared_traits import said_traits
 from datalyr_notebook.identity.trusted_traits import comparable
 from datalyr_notebook.order import Ints
 

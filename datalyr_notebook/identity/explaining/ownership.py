@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import order
-from datalyr_notebook.identity.inquiry import Inquiry
+from datalyr_notebook.identity.explaining.inquiry import Inquiry
 from datalyr_notebook.order import Flags
 
 
