@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import CurrencyError, OptionError
+from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.studies.restate import restate
 from tests.strategies import MINUTE, START, rows, table
 
@@ -111,7 +112,7 @@ def test_other_options_go_to_attribute() -> None:
 
 
 @settings(max_examples=12)
-@given(found=rows(max_rows=16), policy=st.sampled_from(["session", "next", "previous"]), at=st.integers(0, 39))
+@given(found=rows(max_rows=16), policy=st.sampled_from([*POLICIES]), at=st.integers(0, 39))
 def test_each_side_is_what_stitching_says_at_its_instant(found: list[dict[str, Any]], policy: str, at: int) -> None:
     """Owners counted by hand from two stitches; the credit of each side sums to its conversions."""
     events = table(found)

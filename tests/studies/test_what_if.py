@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import CurrencyError, OptionError, UnknownLinkError
+from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.studies.risk import links_at_risk
 from datalyr_notebook.studies.what_if import what_if
 from tests.strategies import rows, table
@@ -181,8 +182,8 @@ def test_an_alias_of_nobody_says_who_was_seen_first() -> None:
     assert what_if(events, without=ranked, rule=rule).without["kind"].tolist() == ["trait:email"]
 
 
-@settings(max_examples=8)
-@given(found=rows(max_rows=16), policy=st.sampled_from(["session", "next", "previous"]), merge=st.booleans())
+@settings(max_examples=12)
+@given(found=rows(max_rows=16), policy=st.sampled_from([*POLICIES]), merge=st.booleans())
 def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
     found: list[dict[str, Any]], policy: str, merge: bool
 ) -> None:
