@@ -379,3 +379,26 @@ def test_the_best_chain_is_the_best_of_all_shortest_paths(links: list[tuple[int,
     ]
     taken = [links[link] for link, _ in chain]
     assert (max(link[2] for link in taken), max(link[3] for link in taken), [node for _, node in chain]) == min(costs)
+
+
+def test_a_trusted_trait_that_merges_nobody_says_why() -> None:
+    """A bot on three devices shares Kate's e-mail; with at most two devices a user it merges with nobody."""
+    traits = {"email": "kate@shop.org"}
+    table = pd.DataFrame(
+        {
+            "timestamp": [f"2026-01-0{day}T10:00Z" for day in (1, 2, 3, 4)],
+            "event_name": "$identify",
+            "anonymous_id": ["anon_1", "anon_2", "anon_3", "anon_4"],
+            "user_id": ["bot", "bot", "bot", "kate"],
+            "traits": [traits] * 4,
+        }
+    )
+    answer = explain_link(table, "bot", "kate", merge_on=("email",), max_devices_per_user=2)
+    assert not answer.linked
+    assert answer.missing[-1] == (
+        "bot and kate both have email=kate@shop.org, and merge_on trusts it, but bot was named on 3 devices, "
+        "over max_devices_per_user=2: it merges with nobody."
+    )
+    blocked = explain_link(table, "bot", "kate", merge_on=("email",), block=("%@shop.org",))
+    assert blocked.missing[-1].endswith("and merge_on trusts it, but the value is in block=.")
+    assert explain_link(table, "bot", "kate", merge_on=("email",)).linked

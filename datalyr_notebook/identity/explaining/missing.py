@@ -12,7 +12,7 @@ import pandas as pd
 from datalyr_notebook.errors import shown
 from datalyr_notebook.identity.explaining.inquiry import Asked, Inquiry, open_inquiry
 from datalyr_notebook.identity.explaining.ownership import Ownership
-from datalyr_notebook.identity.explaining.shared_traits import nearest_shared_trait
+from datalyr_notebook.identity.explaining.shared_traits import SharedTrait, nearest_shared_trait
 from datalyr_notebook.identity.links import BRIDGE_KINDS
 
 _NO_LIMIT: Final = 2**31
@@ -64,7 +64,23 @@ def why_unknown(table: pd.DataFrame, owned: Ownership, ends: Sequence[tuple[Aske
     if trait.held_by > inquiry.rule.max_ids_per_trait_value:
         limit = f"over max_ids_per_trait_value={inquiry.rule.max_ids_per_trait_value}: it merges nobody"
         return [*reasons, f"{both}, but {trait.held_by:,} users have it, {limit}."]
+    if trait.trait in inquiry.rule.merge_on:
+        return [*reasons, f"{both}, and merge_on trusts it, but {_not_merged(inquiry, trait)}."]
     return [*reasons, f"{both}: merge_on=({plain(trait.trait)!r},) would join them."]
+
+
+def _not_merged(inquiry: Inquiry, trait: SharedTrait) -> str:
+    """What keeps users who share a trusted value apart."""
+    if inquiry.rule.blocked.holds(trait.value):
+        return "the value is in block="
+    limit = inquiry.rule.max_devices_per_user
+    for user in trait.users:
+        devices = {node for node, _ in inquiry.neighbors(user) if inquiry.users <= node < inquiry.ids}
+        if len(devices) > limit:
+            name = plain(inquiry.name(user).text)
+            over = f"over max_devices_per_user={limit}"
+            return f"{name} was named on {len(devices):,} devices, {over}: it merges with nobody"
+    return "not by the evidence that counts"
 
 
 def _shared(owned: Ownership, before: int, node: int, after: int) -> str:
