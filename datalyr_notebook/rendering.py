@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -16,21 +17,34 @@ def table_text(headline: str, table: pd.DataFrame) -> str:
 
 
 def table_html(headline: str, table: pd.DataFrame, where: str) -> str:
-    """The headline as a caption over the first rows; ``where`` names the table that holds the rest.
+    """The headline over the first rows; ``where`` names the table that holds the rest.
 
     >>> "<b>" in table_html("<b>", pd.DataFrame({"<b>": ["<b>"]}), ".totals")
     False
     """
-    head = "".join(f"<th scope='col' style='text-align:left'>{html.escape(str(name))}</th>" for name in table.columns)
+    rows = list(table.head(ROWS_SHOWN).itertuples(index=False))
+    head = "".join(
+        f"<th scope='col' style='text-align:{_side(row[place] for row in rows)}'>{html.escape(str(name))}</th>"
+        for place, name in enumerate(table.columns)
+    )
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:{_align(cell)}'>{_cell(cell)}</td>" for cell in row) + "</tr>"
-        for row in table.head(ROWS_SHOWN).itertuples(index=False)
+        for row in rows
     )
     more = f"<p>{len(table) - ROWS_SHOWN} more rows in {html.escape(where)}</p>" if len(table) > ROWS_SHOWN else ""
-    return (
-        f"<table><caption style='text-align:left;white-space:nowrap'>{html.escape(headline)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-    )
+    return headed(headline, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>") + more
+
+
+def headed(headline: str, body: str) -> str:
+    """A headline, and a table under it where there is a body (HTML, escaped by the caller).
+
+    The headline is no ``<caption>``: that would be as narrow as its table, or make the table as wide as itself.
+
+    >>> headed("<1 event>", "")
+    "<p style='margin:0'>&lt;1 event&gt;</p>"
+    """
+    told = html.escape(headline, quote=True)
+    return f"<p style='margin:0'>{told}</p>" + (f"<table aria-label='{told}'>{body}</table>" if body else "")
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -43,10 +57,19 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or value is pd.NaT or value != value:  # noqa: PLR0124  (NaN alone differs from itself)
+    if _is_missing(value):
         return ""
     text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if _is_count(value) else str(value)
     return html.escape(text if len(text) <= _LONGEST_CELL else f"{text[:40]}…{text[-15:]}")
+
+
+def _side(cells: Iterable[object]) -> str:
+    """Where the name of a column stands: over its numbers, or over its texts."""
+    return next((_align(cell) for cell in cells if not _is_missing(cell)), "left")
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NaT or value != value  # noqa: PLR0124  (NaN alone differs from itself)
 
 
 def _align(value: object) -> str:

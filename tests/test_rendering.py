@@ -43,3 +43,13 @@ def test_what_was_said_is_not_said_again(caplog: pytest.LogCaptureFixture) -> No
             say("again")
         say("once")
     assert caplog.messages == ["once"]
+
+
+def test_a_headline_is_above_its_table_and_names_stand_over_their_numbers() -> None:
+    table = pd.DataFrame({"name": ["x", "y"], "credit": [None, 2.5], "none": None})
+    page = table_html("a 'long' headline", table, ".t")
+    assert page.startswith("<p style='margin:0'>a &#x27;long&#x27; headline</p><table aria-label='a &#x27;long")
+    heads = page[: page.index("</thead>")].split("<th scope='col' style='text-align:")[1:]
+    assert [head.split("</th>")[0] for head in heads] == ["left'>name", "right'>credit", "left'>none"]
+    empty = table_html("empty", pd.DataFrame({"name": []}), ".t")
+    assert "text-align:left'>name</th>" in empty

@@ -15,6 +15,7 @@ from datalyr_notebook.identity.explaining.ownership import Ownership
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.loading.normalize import as_canonical
+from datalyr_notebook.rendering import headed
 
 _STEP: Final = "explain_link"
 _STEPS_SHOWN: Final = 12
@@ -76,8 +77,7 @@ class LinkExplanation:
         )
         table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>" if len(self.chain) else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes())
-        caption = f"<caption style='text-align:left;white-space:nowrap'>{html.escape(self._headline())}</caption>"
-        return f"<table>{caption}{table}</table>{notes}"
+        return headed(self._headline(), table) + notes
 
     def _headline(self) -> str:
         both, policy = f"{plain(self.a)} and {plain(self.b)}", self.rule.policy
