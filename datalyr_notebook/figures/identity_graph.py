@@ -47,7 +47,7 @@ _SIDES: Final = {
     "device": "bottom left",
     "user": "bottom center",
     "trait": "top right",
-    "shared": "bottom center",
+    "shared": "top center",
     "other": "bottom center",
 }
 """Where the labels of each column stand: where fewest links and other labels are."""
