@@ -14,6 +14,7 @@ SAMPLES: Final = (
     "seed_journey",
     "seed_journey_wire",
     "family_tablet",
+    "kitchen_tablet",
     "email_then_login",
     "web_to_app",
     "traits_over_time",

@@ -18,6 +18,7 @@ READ = {
     "seed_journey": "LoadReport: 10 events from 1 file",
     "seed_journey_wire": "LoadReport: 10 events from 1 file; 1 re-delivery dropped",
     "family_tablet": "LoadReport: 9 events from 1 file",
+    "kitchen_tablet": "LoadReport: 6 events from 1 file",
     "email_then_login": "LoadReport: 9 events from 1 file",
     "web_to_app": "LoadReport: 8 events from 1 file",
     "traits_over_time": "LoadReport: 20 events from 1 file",
@@ -89,6 +90,20 @@ def test_on_the_family_tablet_the_session_says_whose_the_servers_purchase_is() -
         ("user_102", "unattributed", "unattributed", 40.0),
         ("user_102", "Email", "july_sale", 25.0),
     ]
+
+
+def test_on_the_kitchen_tablet_the_policy_says_who_ordered_and_which_ad_earned_it() -> None:
+    events = load_sample("kitchen_tablet")
+    # Ana logged in at 9:10 and Tom at 12:10; each had tapped an ad 10 minutes before. Orders as a guest: 9:20, 15:00.
+    for policy, orders in {
+        "session": [("ana", "Paid Social", "summer_trails", 80.0), ("tom", "Paid Search", "camp_kitchen", 50.0)],
+        "next": [("tom", "Direct", None, 80.0), ("tom", "Paid Search", "camp_kitchen", 50.0)],
+        "previous": [("ana", "Paid Social", "summer_trails", 80.0), ("tom", "Direct", None, 50.0)],
+        "first": [("ana", "Paid Social", "summer_trails", 80.0), ("ana", "Paid Social", "summer_trails", 50.0)],
+        "last": [("tom", "Paid Social", "summer_trails", 80.0), ("tom", "Paid Social", "summer_trails", 50.0)],
+    }.items():
+        earned = [tuple(None if pd.isna(one) else one for one in row) for row in credited(events, policy=policy)]
+        assert earned == orders
 
 
 def test_an_email_then_a_login_are_one_person_only_by_the_email() -> None:
