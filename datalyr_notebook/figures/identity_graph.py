@@ -50,7 +50,8 @@ _SIDES: Final = {
     "shared": "top center",
     "other": "bottom center",
 }
-"""Where the labels of each column stand: where fewest links and other labels are."""
+"""Where the labels of each column stand: where fewest links and other labels are. Links come to a shared device
+from the middle row and bend downward, so below the middle its label stands under it."""
 _BESIDE: Final = {column: "middle left" if column in ("bridged", "device") else "middle right" for column in _SIDES}
 _ROOMS: Final = ((8, 74), (20, 52), (50, 28))
 """Up to so many rows: the height of each in pixels; the lowest has room for one line of text beside a node."""
@@ -186,7 +187,7 @@ def _style(kind: str) -> int:
 def _node_traces(graph: PersonGraph) -> list[go.Scatter]:
     """A trace for each kind of node, with its labels on the side where fewest links are."""
     nodes, traces = graph.nodes, []
-    is_dense = _rows(graph) > _ROOMS[-2][0]
+    is_dense, middle = _rows(graph) > _ROOMS[-2][0], (nodes["y"].min() + nodes["y"].max()) / 2
     for (kind, role), (name, symbol, size, color) in NODE_STYLES.items():
         chosen = nodes[(nodes["kind"] == kind) & (nodes["role"] == role)]
         if not len(chosen):
@@ -194,7 +195,7 @@ def _node_traces(graph: PersonGraph) -> list[go.Scatter]:
         told = [_node_hover(row) for row in _records(chosen)]
         trace = _marks(chosen["x"], chosen["y"], name, told, symbol=symbol, size=size, color=color)
         trace.update(mode="markers+text", text=[_label(row, is_dense=is_dense) for row in _records(chosen)])
-        trace.update(textposition=[(_BESIDE if is_dense else _SIDES)[column] for column in chosen["column"]])
+        trace.update(textposition=[_side(row, middle, is_dense=is_dense) for row in _records(chosen)])
         trace.update(textfont={"size": TEXT_SIZE, "color": INK})
         traces.append(trace)
     return traces
@@ -216,6 +217,13 @@ def _marks(x: Any, y: Any, name: str, told: list[str], **marker: Any) -> go.Scat
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(map(str, rows.columns), row, strict=True)) for row in rows.itertuples(index=False, name=None)]
+
+
+def _side(row: dict[str, Any], middle: float, *, is_dense: bool) -> str:
+    """Where a node's label stands."""
+    if is_dense:
+        return _BESIDE[row["column"]]
+    return "bottom center" if row["column"] == "shared" and row["y"] < middle else _SIDES[row["column"]]
 
 
 def _label(row: dict[str, Any], *, is_dense: bool) -> str:

@@ -160,6 +160,21 @@ def test_traces_symbols_and_what_hovering_tells() -> None:
     assert figure.layout.title.subtitle.text == "1 user, 2 devices (1 shared), 1 id of other persons, 4 links"
 
 
+def test_labels_of_shared_devices_stand_where_no_link_crosses_them() -> None:
+    logins = [(f"anon_{number}", user) for number in range(3) for user in ("ana", f"guest_{number}")]
+    events = pd.DataFrame(
+        {
+            "timestamp": pd.date_range("2026-01-01", periods=len(logins), freq="h", tz="UTC"),
+            "event_name": "$identify",
+            "anonymous_id": [device for device, _ in logins],
+            "user_id": [user for _, user in logins],
+        }
+    )
+    shared = trace(identity_graph(stitch(events), "ana"), "shared device")
+    sides = dict(zip(shared.y, shared.textposition, strict=True))
+    assert [sides[height] for height in sorted(sides)] == ["bottom center", "top center", "top center"]
+
+
 def test_of_many_ids_fifty_are_shown_and_that_is_said() -> None:
     many = events(*((1 + number % 28, f"anon_{number:03}", "u", "$identify") for number in range(60)))
     rows = identity_graph_data(stitch(many), "u")
