@@ -13,6 +13,7 @@ from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastNonDirect
 from datalyr_notebook.errors import DatalyrError
 from datalyr_notebook.identity.explain import LinkExplanation, explain_link
 from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.shared_devices import shared_devices
 from datalyr_notebook.identity.stitching import stitch
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MODELS",
+    "POLICIES",
     "Attribution",
     "DatalyrAccessor",
     "DatalyrError",
