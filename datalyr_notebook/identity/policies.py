@@ -31,12 +31,8 @@ class Evidence(Protocol):
         """The last before, on the device."""
 
     @property
-    def session_next(self) -> Ints:
-        """The next in the same session of the device."""
-
-    @property
-    def session_previous(self) -> Ints:
-        """The last before, in the same session."""
+    def in_session(self) -> Ints:
+        """The next in the same session of the device, else the last before in it."""
 
     @property
     def first(self) -> Ints:
@@ -74,12 +70,7 @@ class Policy(NamedTuple):
 
 def session(near: Evidence) -> Choice:
     """The next user in the same session, else the previous one in it; else as ``next``."""
-    return _first_of(
-        (near.session_next, "session"),
-        (near.session_previous, "session"),
-        (near.next, "next"),
-        (near.previous, "previous"),
-    )
+    return _first_of((near.in_session, "session"), (near.next, "next"), (near.previous, "previous"))
 
 
 def next_user(near: Evidence) -> Choice:

@@ -57,7 +57,7 @@ def number_sessions(
     busy = np.zeros(int(device.max(initial=-1)) + 2, dtype=bool)
     busy[device[np.concatenate([loose, foreign])]] = True
     if len(starts):
-        busy[device[np.flatnonzero(named)[np.isin(number[named], starts)]]] = True
+        busy[device[_flags(starts, number)[number]]] = True
     if not busy.any():
         return number
     if len(loose):
@@ -90,33 +90,47 @@ def _named(device: npt.NDArray[np.integer], ids: order.Codes, named: Flags) -> I
 
 def _identify_started(line: _Line, number: Ints) -> Ints:
     """The sessions whose first row is an ``$identify``."""
-    is_identify = order.is_named(line.events, ("$identify",), line.rows) & (number >= 0)
-    if not is_identify.any():
-        return np.zeros(0, dtype=np.int64)
-    at = np.flatnonzero(number >= 0)
-    start = np.full(int(number.max()) + 1, np.iinfo(np.int64).max, dtype=np.int64)
+    first = _rows_named("$identify", line, number)
+    if not len(first):
+        return first
+    has_identify = _flags(number[first], number)
+    at = np.flatnonzero(has_identify[number])
+    start = np.full(len(has_identify), np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(start, number[at], line.time[at])
     # At one instant $identify stands before all but $alias, so the time decides; an $alias there is looked at.
-    first = np.flatnonzero(is_identify)
     first = first[line.time[first] == start[number[first]]]
-    sessions = np.unique(number[first])
-    is_alias = order.is_named(line.events, ("$alias",), line.rows) & (number >= 0)
-    rivals = np.flatnonzero(is_alias)
+    starts = _flags(number[first], number)
+    rivals = _rows_named("$alias", line, number)
     rivals = rivals[line.time[rivals] == start[number[rivals]]]
-    contested = np.intersect1d(sessions, number[rivals])
-    if not len(contested):
-        return sessions
-    both = np.concatenate([first, rivals])
-    both = both[np.isin(number[both], contested)]
-    inorder = both[order.event_order(line.events, within=number[both], rows=line.rows[both])]
-    heads = inorder[np.append([True], np.diff(number[inorder]) != 0)]
-    return np.setdiff1d(sessions, number[heads[is_alias[heads]]])
+    if len(rivals):
+        contested = _flags(number[rivals], number)
+        both = np.concatenate([first[contested[number[first]]], rivals[starts[number[rivals]]]])
+        is_alias = order.is_named(line.events, ("$alias",), line.rows[both])
+        inorder = order.event_order(line.events, within=number[both], rows=line.rows[both])
+        heads = inorder[np.diff(number[both[inorder]], prepend=-1) != 0]
+        starts[number[both[heads[is_alias[heads]]]]] = False
+    return np.flatnonzero(starts)
+
+
+def _rows_named(name: str, line: _Line, number: Ints) -> Ints:
+    """The places in sessions whose rows have this event name."""
+    if name not in line.events["event_name"].cat.categories:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(order.is_named(line.events, (name,), line.rows) & (number >= 0))
+
+
+def _flags(sessions: Ints, number: Ints) -> Flags:
+    """Which session numbers are among these (one flag more, false, for -1)."""
+    flags = np.zeros(int(number.max(initial=-1)) + 2, dtype=bool)
+    flags[sessions] = True
+    return flags
 
 
 def _spans(line: _Line, number: Ints, among: Flags) -> _Spans:
     """The sessions of some places, by device, start and end; ties by session_id as text."""
     at = np.flatnonzero(among)
-    sessions, place = np.unique(number[at], return_inverse=True)
+    is_among = _flags(number[at], number)
+    sessions, place = np.flatnonzero(is_among), (np.cumsum(is_among) - 1)[number[at]]
     start = np.full(len(sessions), np.iinfo(np.int64).max, dtype=np.int64)
     end = np.full(len(sessions), np.iinfo(np.int64).min, dtype=np.int64)
     example = np.zeros(len(sessions), dtype=np.int64)
@@ -124,9 +138,8 @@ def _spans(line: _Line, number: Ints, among: Flags) -> _Spans:
     np.maximum.at(end, place, line.time[at])
     example[place] = at
     owner = line.device[example].astype(np.int64)
-    inorder = np.lexsort((end, start, owner))
-    same = [np.diff(values[inorder]) == 0 for values in (owner, start, end)]
-    tied = np.flatnonzero(same[0] & same[1] & same[2])
+    inorder = order.by_group_and_time(owner, start)
+    tied = np.flatnonzero((np.diff(owner[inorder]) == 0) & (np.diff(start[inorder]) == 0))
     if len(tied):
         among_ties = np.union1d(tied, tied + 1)
         spans = inorder[among_ties]
@@ -191,7 +204,7 @@ def _continued(line: _Line, number: Ints, own: Ints, starts: Ints, busy: Flags, 
     spans = _by_first_row(line, own, _spans(line, own, (own >= 0) & busy[line.device]))
     same_device = np.append([False], spans.device[1:] == spans.device[:-1])
     gap = np.append([0], spans.start[1:] - spans.end[:-1])
-    head = ~(np.isin(spans.number, starts) & same_device & (gap <= timeout_us))
+    head = ~(_flags(starts, number)[spans.number] & same_device & (gap <= timeout_us))
     renamed = spans.number[np.maximum.accumulate(np.where(head, np.arange(len(head)), 0))]
     numbers = np.arange(int(number.max()) + 2)
     numbers[spans.number] = renamed

@@ -188,29 +188,39 @@ class Neighbors:
     @property
     def next(self) -> Ints:
         """The next on the device; on a crowded one, in the same session."""
-        return self._confined(self._on_device[0], lambda: self.session_next)
+        return self._confined(self._on_device[0], lambda: self._in_session[0])
 
     @property
     def previous(self) -> Ints:
         """The last before, on the device; on a crowded one, in the same session."""
-        return self._confined(self._on_device[1], lambda: self.session_previous)
+        return self._confined(self._on_device[1], lambda: self._in_session[1])
 
     @property
-    def session_next(self) -> Ints:
-        """The next in the same session of the device."""
-        return self._in_session[0]
-
-    @property
-    def session_previous(self) -> Ints:
-        """The last before, in the same session."""
-        return self._in_session[1]
+    def in_session(self) -> Ints:
+        """The next in the same session of the device, else the previous one in it."""
+        timeline, found = self._timeline, self._on_device[0].copy()
+        session, evidence = timeline.session, timeline.evidence
+        own = session[self._asked]
+        # The next on the device is the next in the session where it stands in it.
+        found[(session[found] != own) | (own < 0)] = -1
+        is_left = np.zeros(int(session.max(initial=-1)) + 2, dtype=bool)
+        is_left[own[found < 0]] = True
+        is_left[-1] = False
+        evidence = evidence[is_left[session[evidence]]]
+        if len(evidence):
+            left = np.flatnonzero(is_left[own] & (found < 0))
+            ahead, behind = self._near(session, evidence, self._asked[left])
+            found[left] = np.where(ahead >= 0, ahead, behind)
+        return found
 
     @property
     def first(self) -> Ints:
         """The device's first; on a crowded one, the session's first."""
         timeline = self._timeline
-        first = self._seen(timeline.first[self._device])
-        return self._confined(first, lambda: self._seen(timeline.session_first[timeline.session[self._asked]]))
+        first = self._seen(timeline.first[self._device], self._asked)
+        return self._confined(
+            first, lambda: self._seen(timeline.session_first[timeline.session[self._asked]], self._asked)
+        )
 
     @property
     def last(self) -> Ints:
@@ -220,7 +230,7 @@ class Neighbors:
             last: Ints = timeline.last[self._device]
             return last
         run = timeline.last_run_by(self._asked)
-        return np.where(run >= 0, run, self._seen(timeline.first[self._device]))
+        return np.where(run >= 0, run, self._seen(timeline.first[self._device], self._asked))
 
     @property
     def only(self) -> Ints:
@@ -228,26 +238,27 @@ class Neighbors:
         timeline = self._timeline
         until = self._time if timeline.past_only else np.int64(_NEVER - 1)
         is_alone = timeline.second_person_from[self._device] > until
-        return np.where(is_alone, self._seen(timeline.first[self._device]), -1)
+        return np.where(is_alone, self._seen(timeline.first[self._device], self._asked), -1)
 
     @cached_property
     def _on_device(self) -> tuple[Ints, Ints]:
-        return self._near(self._timeline.places.device)
+        return self._near(self._timeline.places.device, self._timeline.evidence, self._asked)
 
     @cached_property
     def _in_session(self) -> tuple[Ints, Ints]:
-        return self._near(self._timeline.session)
+        return self._near(self._timeline.session, self._timeline.evidence, self._asked)
 
-    def _near(self, group: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
-        timeline = self._timeline
-        following, previous = nearest(timeline.places.line, group, timeline.evidence, self._asked)
-        return self._seen(following), previous
+    def _near(self, group: npt.NDArray[np.integer], evidence: Ints, asked: Ints) -> tuple[Ints, Ints]:
+        """The next and the previous evidence in each asked place's group."""
+        following, previous = nearest(self._timeline.places.line, group, evidence, asked)
+        return self._seen(following, asked), previous
 
-    def _seen(self, places: Ints) -> Ints:
-        """Without the places that come later, where only the past counts."""
+    def _seen(self, places: Ints, asked: Ints) -> Ints:
+        """Without the places that come later than what asks, where only the past counts."""
         if not self._timeline.past_only or not len(places):
             return places
-        return np.where(self._timeline.places.line.time[places] <= self._time, places, -1)
+        time = self._timeline.places.line.time
+        return np.where(time[places] <= time[asked], places, -1)
 
     @cached_property
     def _is_crowded(self) -> Flags | None:
