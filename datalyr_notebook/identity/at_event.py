@@ -100,7 +100,7 @@ def _mixed_devices(events: pd.DataFrame, members: Members) -> npt.NDArray[np.int
 
 def _unsteady_devices(views: Views, rule: StitchRule) -> npt.NDArray[np.integer]:
     """Devices whose sessions later rows may redraw: some rows have no session_id, or sessions overlap."""
-    timeline = views.timeline
+    timeline = views.anonymous.timeline
     if rule.policy != _POLICY_OF_SESSIONS and timeline.crowded_from is None:
         return np.zeros(0, dtype=np.int64)
     places = timeline.places

@@ -61,7 +61,10 @@ class Policy(NamedTuple):
     choose: Callable[[Evidence], Choice]
     says: str
     asks: bool = True
-    """Whether anonymous events are asked about at all; if not, bridges are not followed either."""
+    """Whether anonymous events are asked about at all; if not, bridges are not followed either.
+
+    A policy that asks leaves a device that names one person no other, and no event of it without one.
+    """
     takes_own: bool = False
     """Whether events that name a user themselves are asked about as well."""
     is_graph: bool = False

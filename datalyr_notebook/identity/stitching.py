@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ import pandas as pd
 from datalyr_notebook import order, schema
 from datalyr_notebook.errors import shown
 from datalyr_notebook.identity.at_event import own_rows_at_event
-from datalyr_notebook.identity.collecting import OverLimits, collect
-from datalyr_notebook.identity.kernel import Owners, Views, complete, own_rows
+from datalyr_notebook.identity.collecting import Collected, OverLimits, collect
+from datalyr_notebook.identity.kernel import Owners, Views, complete, own_persons, own_rows
 from datalyr_notebook.identity.links import Members, first_seen
 from datalyr_notebook.identity.policies import VIA
 from datalyr_notebook.identity.rule import StitchRule, make_rule
@@ -24,8 +24,31 @@ from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Flags
 
+Answer = TypeVar("Answer")
+
 _NAMED = 3
 """How many ids a notice names."""
+
+
+class Persons(NamedTuple):
+    """Whose each row is: a user's code, or the number of users + a device's code; -1: nobody."""
+
+    events: pd.DataFrame
+    """The rows that the rule looks at."""
+    person: order.Codes
+    users: int
+    devices: int
+
+    @property
+    def is_user(self) -> Flags:
+        """Per row whether its person is a known user."""
+        is_user: Flags = (self.person >= 0) & (self.person < self.users)
+        return is_user
+
+    def numbered(self) -> pd.DataFrame:
+        """The events with the persons' numbers for names: a person_id that is compared, and never read."""
+        dtype = pd.CategoricalDtype(pd.RangeIndex(self.users + self.devices))
+        return self.events.assign(person_id=pd.Categorical.from_codes(self.person, dtype=dtype))
 
 
 def stitch(events: pd.DataFrame, rule: StitchRule | None = None, **keywords: Any) -> pd.DataFrame:
@@ -73,14 +96,30 @@ def stitch_each(events: pd.DataFrame, rules: Iterable[StitchRule]) -> Iterator[p
     [1, 2]
     """
     canonical = as_canonical(events, "stitch_each")
+    for group in _alike(rules):
+        yield from _stitched(group[0].known(canonical), group, None)
+
+
+def persons_each(events: pd.DataFrame, rules: Iterable[StitchRule]) -> Iterator[Persons]:
+    """Whose each row is under each rule in turn, by number alone: for studies that name nobody.
+
+    ``events``: canonical. The same person has the same number under all rules that differ in their
+    policy alone.
+    """
+    for group in _alike(rules):
+        table = group[0].known(events)
+        yield from _under_each(table, group, None, _persons)
+
+
+def _alike(rules: Iterable[StitchRule]) -> list[list[StitchRule]]:
+    """Neighboring rules that differ in their policy alone, together."""
     groups: list[list[StitchRule]] = []
     for rule in rules:
         if groups and replace(rule, policy=groups[-1][0].policy) == groups[-1][0]:
             groups[-1].append(rule)
         else:
             groups.append([rule])
-    for group in groups:
-        yield from _stitched(group[0].known(canonical), group, None)
+    return groups
 
 
 def stitch_without(events: pd.DataFrame, links: pd.DataFrame, rule: StitchRule | None = None) -> pd.DataFrame:
@@ -103,20 +142,41 @@ def stitch_without(events: pd.DataFrame, links: pd.DataFrame, rule: StitchRule |
     return next(_stitched(table, [rule], TakenLinks.of(links)))
 
 
-def _stitched(table: pd.DataFrame, rules: list[StitchRule], taken: TakenLinks | None) -> Iterator[pd.DataFrame]:
-    """The table under each rule; they differ in their policies alone."""
+def _under_each(
+    table: pd.DataFrame,
+    rules: list[StitchRule],
+    taken: TakenLinks | None,
+    answer: Callable[[Views, Collected, StitchRule], Answer],
+) -> Iterator[Answer]:
+    """The answer under each rule; they differ in their policies alone, so the rest is gathered once."""
     collected = collect(table, rules[0], taken)
     views = Views(table, collected, rules[0])
     for place, rule in enumerate(rules):
         completed = collected if rule.is_at_event else complete(views, rule)
-        owners = own_rows_at_event(views, rule) if rule.is_at_event else own_rows(views, completed, rule)
+        answered = answer(views, completed, rule)
         if not place:
             _say_blocked(collected.members)
         _say_over_limits(completed.over, views.crowded_devices, rule)
-        stitched = _with_persons(table, owners, collected.members)
-        if rule.is_at_event:
-            stitched.attrs[schema.JUDGED] = schema.AT_EVENT
-        yield stitched
+        yield answered
+
+
+def _stitched(table: pd.DataFrame, rules: list[StitchRule], taken: TakenLinks | None) -> Iterator[pd.DataFrame]:
+    """The table under each rule."""
+    return _under_each(table, rules, taken, _table)
+
+
+def _table(views: Views, collected: Collected, rule: StitchRule) -> pd.DataFrame:
+    owners = own_rows_at_event(views, rule) if rule.is_at_event else own_rows(views, collected, rule)
+    stitched = _with_persons(views.events, owners, collected.members)
+    if rule.is_at_event:
+        stitched.attrs[schema.JUDGED] = schema.AT_EVENT
+    return stitched
+
+
+def _persons(views: Views, collected: Collected, rule: StitchRule) -> Persons:
+    members = collected.members
+    person = own_rows_at_event(views, rule).person if rule.is_at_event else own_persons(views, collected, rule)
+    return Persons(views.events, person, len(members.users), len(members.devices))
 
 
 def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.DataFrame:

@@ -77,6 +77,11 @@ def check_options(step: str, stitched: pd.DataFrame, level: str, session_timeout
     """Refuse what cannot be worked on; the timeout in microseconds."""
     if not isinstance(stitched, pd.DataFrame) or not schema.is_stitched(stitched):
         raise errors.NotStitchedError(step)
+    return counting_options(step, level, session_timeout)
+
+
+def counting_options(step: str, level: str, session_timeout: str | pd.Timedelta) -> int:
+    """Refuse what touches cannot be counted by; the timeout in microseconds."""
     options.one_of(step, "level", level, LEVELS)
     return options.microseconds(step, "session_timeout", session_timeout)
 

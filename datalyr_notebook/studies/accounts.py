@@ -19,12 +19,10 @@ from datalyr_notebook.attribution.attribute import Evidence, find_evidence
 from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.models import Model
 from datalyr_notebook.attribution.result import Counting
-from datalyr_notebook.identity.matched import is_matched
-from datalyr_notebook.journeys.conversions import rows_of_converters
+from datalyr_notebook.identity.stitching import Persons
 from datalyr_notebook.journeys.counted import asked_rows
 from datalyr_notebook.journeys.windows import Journeys
 from datalyr_notebook.order import Flags, Ints
-from datalyr_notebook.studies.owners import owners_in_terms_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,10 +39,10 @@ class Accounting:
     refund_events: tuple[str, ...]
     rates: Mapping[str, float] | None
 
-    def evidence(self, stitched: pd.DataFrame, at: Ints) -> Evidence:
+    def evidence(self, told: Persons, at: Ints) -> Evidence:
         """Journeys of the persons whose rows stand at these places."""
         return find_evidence(
-            stitched,
+            told.numbered(),
             at,
             self.kinds,
             counting=self.counting,
@@ -77,7 +75,7 @@ class Account(NamedTuple):
     """One policy's people and money."""
 
     owner: order.Codes
-    """Each row's person, as its code under the baseline."""
+    """Each row's person; a person has one number under all policies."""
     people: int
     matched: Flags
     """Per row: its person is a known user."""
@@ -105,7 +103,7 @@ class _Tied(NamedTuple):
 class Baseline(NamedTuple):
     """The first policy, and what the others need of it."""
 
-    stitched: pd.DataFrame
+    events: pd.DataFrame
     accounting: Accounting
     asked: Ints
     """The rows that may count, or reduce what counts."""
@@ -114,43 +112,42 @@ class Baseline(NamedTuple):
     account: Account
 
 
-def baseline_account(stitched: pd.DataFrame, accounting: Accounting) -> Baseline:
+def baseline_account(told: Persons, accounting: Accounting) -> Baseline:
     """The account of the first policy."""
-    stitched = _in_one_currency(stitched, accounting)
-    asked = asked_rows(stitched, accounting.kinds, accounting.refund_events)
-    earned = _earned(
-        accounting.evidence(stitched, rows_of_converters(stitched, accounting.kinds, accounting.refund_events))
-    )
-    owner, every = order.codes(stitched, "person_id"), np.ones(len(earned.row), dtype=bool)
-    account = Account(owner, _people(stitched), is_matched(stitched), _credited(stitched, earned, accounting, every))
-    return Baseline(stitched, accounting, asked, _tied(stitched, asked, accounting), earned, account)
+    told = told._replace(events=_in_one_currency(told.events, accounting))
+    asked = asked_rows(told.events, accounting.kinds, accounting.refund_events)
+    every = np.ones(told.users + told.devices + 1, dtype=bool)
+    every[-1] = False
+    earned = _earned(accounting.evidence(told, _rows_of(every, told.person, asked)))
+    credited = _credited(told.events, earned, accounting, np.ones(len(earned.row), dtype=bool))
+    tied = _tied(told.events, asked, accounting)
+    return Baseline(told.events, accounting, asked, tied, earned, _account(told, credited))
 
 
-def other_account(stitched: pd.DataFrame, baseline: Baseline) -> Account:
-    """The account of another policy, on the same rows."""
-    accounting = baseline.accounting
-    stitched = _in_one_currency(stitched, accounting)
-    owner = owners_in_terms_of(baseline.stitched, stitched)
+def other_account(told: Persons, baseline: Baseline) -> Account:
+    """The account of another policy, on the same rows and with the same numbers of persons."""
+    told, accounting = told._replace(events=baseline.events), baseline.accounting
     credited = baseline.account.credited
-    touched = _touched(owner, baseline)
-    at = _rows_of(touched, owner, baseline.asked)
+    touched = _touched(told, baseline)
+    at = _rows_of(touched, told.person, baseline.asked)
     if len(at):
         kept = ~touched[baseline.account.owner[baseline.earned.row]]
-        earned = _joined(baseline.earned, kept, _earned(accounting.evidence(stitched, at)))
-        credited = _credited(stitched, earned, accounting, kept)
-    return Account(owner, _people(stitched), is_matched(stitched), credited)
+        earned = _joined(baseline.earned, kept, _earned(accounting.evidence(told, at)))
+        credited = _credited(told.events, earned, accounting, kept)
+    return _account(told, credited)
 
 
-def _people(stitched: pd.DataFrame) -> int:
-    """A stitched table's categories are the persons that occur."""
-    return len(stitched["person_id"].cat.categories)
+def _account(told: Persons, credited: Credited) -> Account:
+    occurs = np.zeros(told.users + told.devices + 1, dtype=bool)
+    occurs[told.person] = True
+    return Account(told.person, int(occurs[:-1].sum()), told.is_user, credited)
 
 
-def _touched(owner: order.Codes, baseline: Baseline) -> Flags:
+def _touched(told: Persons, baseline: Baseline) -> Flags:
     """Persons who win or lose a row, and those whose refunds an order_id ties to them (one more, false, for -1)."""
-    before = baseline.account.owner
+    owner, before = told.person, baseline.account.owner
     rows = np.flatnonzero(owner != before)
-    touched = np.zeros(max(int(owner.max(initial=-1)), int(before.max(initial=-1))) + 2, dtype=bool)
+    touched = np.zeros(told.users + told.devices + 1, dtype=bool)
     touched[owner[rows]] = True
     touched[before[rows]] = True
     touched[-1] = False
@@ -167,10 +164,10 @@ def _touched(owner: order.Codes, baseline: Baseline) -> Flags:
     return touched
 
 
-def _tied(stitched: pd.DataFrame, asked: Ints, accounting: Accounting) -> _Tied:
-    if "order_id" not in stitched.columns:
+def _tied(events: pd.DataFrame, asked: Ints, accounting: Accounting) -> _Tied:
+    if "order_id" not in events.columns:
         return _Tied(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
-    part = stitched.iloc[asked]
+    part = events.iloc[asked]
     number = pd.factorize(part["order_id"])[0].astype(np.int64)
     refund = order.is_named(part, accounting.refund_events)
     if "value" in part.columns:
@@ -208,7 +205,7 @@ def _joined(first: _Earned, kept: Flags, anew: _Earned) -> _Earned:
     )
 
 
-def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting, kept: Flags) -> Credited:
+def _credited(events: pd.DataFrame, earned: _Earned, accounting: Accounting, kept: Flags) -> Credited:
     journeys = earned.journeys
     weights = weigh(journeys, accounting.model)
     count, journey = len(journeys.lengths), journeys.journey
@@ -216,7 +213,7 @@ def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting, k
     shares = np.bincount(journey * columns + journeys.channel, weights, minlength=count * columns).astype(np.float64)
     shares = shares.reshape(count, columns)
     shares[journeys.lengths == 0, -1] = 1.0
-    device = order.codes(stitched, "anonymous_id")
+    device = order.codes(events, "anonymous_id")
     elsewhere = device[earned.touch_row[journeys.touch]] != device[earned.where][journey]
     return Credited(
         key=earned.row * len(accounting.kinds) + earned.kind,
@@ -230,17 +227,17 @@ def _credited(stitched: pd.DataFrame, earned: _Earned, accounting: Accounting, k
     )
 
 
-def _in_one_currency(stitched: pd.DataFrame, accounting: Accounting) -> pd.DataFrame:
+def _in_one_currency(events: pd.DataFrame, accounting: Accounting) -> pd.DataFrame:
     """With ``rates`` a missing currency is the only one present in the whole table, not in a part of it."""
-    if accounting.rates is None or "currency" not in stitched.columns:
-        return stitched
-    code = order.codes(stitched, "currency")
-    asked = asked_rows(stitched, accounting.kinds, accounting.refund_events)
+    if accounting.rates is None or "currency" not in events.columns:
+        return events
+    code = order.codes(events, "currency")
+    asked = asked_rows(events, accounting.kinds, accounting.refund_events)
     lacking, present = asked[code[asked] < 0], np.unique(code[asked][code[asked] >= 0])
     if not len(lacking) or len(present) != 1:
-        return stitched
+        return events
     filled = code.copy()
     filled[lacking] = present[0]
-    told = stitched.copy(deep=False)
-    told["currency"] = pd.Categorical.from_codes(filled, categories=stitched["currency"].cat.categories)
+    told = events.copy(deep=False)
+    told["currency"] = pd.Categorical.from_codes(filled, categories=events["currency"].cat.categories)
     return told

@@ -18,9 +18,9 @@ from datalyr_notebook.attribution.result import Counting
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule, make_rule
-from datalyr_notebook.identity.stitching import stitch_each
+from datalyr_notebook.identity.stitching import persons_each
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
-from datalyr_notebook.journeys.touches import check_options
+from datalyr_notebook.journeys.touches import counting_options
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
@@ -128,12 +128,12 @@ def compare_policies(
     model_name, one_model = _one_model(model)
     lookback_us = None if lookback is None else options.microseconds(_STEP, "lookback", lookback)
     others = [name for name in names if name != against]
+    timeout_us = counting_options(_STEP, level, session_timeout)
     table = as_canonical(events, _STEP)
-    stitchings = iter(stitch_each(table, [replace(rule, policy=name) for name in (against, *others)]))
-    stitched = next(stitchings)
-    timeout_us = check_options(_STEP, stitched, level, session_timeout)
+    told = persons_each(table, [replace(rule, policy=name) for name in (against, *others)])
+    persons = next(told)
     accounting = Accounting(
-        kinds=conversion_kinds(stitched, conversion),
+        kinds=conversion_kinds(persons.events, conversion),
         model=one_model,
         counting=Counting(level=level, app_direct=app_direct, timeout_us=timeout_us),
         lookback_us=lookback_us,
@@ -141,18 +141,17 @@ def compare_policies(
         refund_events=tuple(refund_events),
         rates=rates,
     )
-    first = baseline_account(stitched, accounting)
-    del stitched
+    first = baseline_account(persons, accounting)
     findings = {against: _findings(first.account, first)}
     for name in others:
-        findings[name] = _findings(other_account(next(stitchings), first), first)
+        findings[name] = _findings(other_account(next(told), first), first)
     return PolicyComparison(
         summary=_summary(names, findings),
         credit=_credit(names, findings),
         devices=_devices(names, findings, first),
         baseline=against,
         model=model_name,
-        events=len(first.stitched),
+        events=len(first.events),
     )
 
 
@@ -188,7 +187,7 @@ class _Findings:
 
 
 def _findings(account: Account, baseline: Baseline) -> _Findings:
-    credited, device = account.credited, order.codes(baseline.stitched, "anonymous_id")
+    credited, device = account.credited, order.codes(baseline.events, "anonymous_id")
     differs = np.flatnonzero(account.owner != baseline.account.owner)
     devices = int(device.max(initial=-1)) + 1
     events = np.bincount(device[differs] + 1, minlength=devices + 1)[1:]
@@ -274,19 +273,19 @@ def _devices(names: tuple[str, ...], findings: Mapping[str, _Findings], baseline
     parts = [findings[name] for name in names]
     device = np.concatenate([part.device for part in parts])
     policy = np.repeat(np.arange(len(names)), [len(part.device) for part in parts])
-    events = np.concatenate([part.events for part in parts])
+    differing = np.concatenate([part.events for part in parts])
     value = np.concatenate([part.value for part in parts])
-    stitched = baseline.stitched
-    texts = stitched["anonymous_id"].cat.categories if "anonymous_id" in stitched.columns else pd.Index([], dtype="str")
+    events = baseline.events
+    texts = events["anonymous_id"].cat.categories if "anonymous_id" in events.columns else pd.Index([], dtype="str")
     rank = _text_rank(texts, device)
-    inorder = np.lexsort((rank, -events, -value, policy))
+    inorder = np.lexsort((rank, -differing, -value, policy))
     conversions = np.concatenate([part.conversions for part in parts])
     table = pd.DataFrame(
         {
             "policy": _policy(names, policy[inorder]),
             "anonymous_id": pd.Categorical.from_codes(device[inorder].astype(np.int32), categories=texts),
-            "users": _users(stitched)[device[inorder]],
-            "events_differ": events[inorder],
+            "users": _users(events)[device[inorder]],
+            "events_differ": differing[inorder],
             "conversions_differ": conversions[inorder],
             "value_differs": value[inorder],
         }
@@ -306,12 +305,12 @@ def _text_rank(texts: pd.Index, used: Ints) -> Ints:
     return rank[number]
 
 
-def _users(stitched: pd.DataFrame) -> Ints:
+def _users(events: pd.DataFrame) -> Ints:
     """How many user_ids the rows of each device carry; only devices with several are counted pair by pair."""
-    device, user = order.codes(stitched, "anonymous_id"), order.codes(stitched, "user_id")
+    device, user = order.codes(events, "anonymous_id"), order.codes(events, "user_id")
     rows = np.flatnonzero((device >= 0) & (user >= 0))
     device, user = device[rows], user[rows]
-    one = np.full(int(order.codes(stitched, "anonymous_id").max(initial=-1)) + 1, -1, dtype=np.int64)
+    one = np.full(int(order.codes(events, "anonymous_id").max(initial=-1)) + 1, -1, dtype=np.int64)
     one[device] = user
     users = (one >= 0).astype(np.int64)
     several = np.zeros(len(one), dtype=bool)

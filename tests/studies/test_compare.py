@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,7 +14,6 @@ from datalyr_notebook import schema
 from datalyr_notebook.errors import CurrencyError, OptionError
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.studies.compare import compare_policies
-from datalyr_notebook.studies.owners import owners_in_terms_of
 from tests.strategies import rows, table
 
 SHARED_DEVICE = pd.DataFrame(
@@ -238,16 +236,3 @@ def test_it_says_what_attribute_says_of_each_policy(found: list[dict[str, Any]],
         devices = events.loc[differs.to_numpy(), "anonymous_id"].dropna() if "anonymous_id" in events else []
         assert summary.loc[name, "devices_differ"] == len(set(devices))
         assert told["credit"].sum() == pytest.approx(summary.loc[name, "value"])
-
-
-@settings(max_examples=40, deadline=None)
-@given(data=st.data())
-def test_owners_are_compared_by_text_whatever_their_codes(data: st.DataObject) -> None:
-    texts = st.sampled_from(["a", "b", "c", "d", None])
-    pairs = data.draw(st.lists(st.tuples(texts, texts), max_size=12))
-    one, other = (
-        pd.DataFrame({"person_id": pd.Series([pair[side] for pair in pairs], dtype=object).astype("category")})
-        for side in (0, 1)
-    )
-    same = owners_in_terms_of(one, other) == one["person_id"].cat.codes.to_numpy()
-    assert np.array_equal(same, np.array([first == second for first, second in pairs], dtype=bool))
