@@ -13,7 +13,7 @@ import pandas as pd
 from datalyr_notebook import order, schema
 from datalyr_notebook.errors import shown
 from datalyr_notebook.identity.at_event import own_rows_at_event
-from datalyr_notebook.identity.collecting import Collected, OverLimits, collect
+from datalyr_notebook.identity.collecting import Collected, collect
 from datalyr_notebook.identity.kernel import Owners, Views, complete, own_persons, own_rows
 from datalyr_notebook.identity.links import Members, first_seen
 from datalyr_notebook.identity.policies import VIA
@@ -151,12 +151,14 @@ def _under_each(
     """The answer under each rule; they differ in their policies alone, so the rest is gathered once."""
     collected = collect(table, rules[0], taken)
     views = Views(table, collected, rules[0])
-    for place, rule in enumerate(rules):
+    said: set[str] = set()
+    for rule in rules:
         completed = collected if rule.is_at_event else complete(views, rule)
         answered = answer(views, completed, rule)
-        if not place:
-            _say_blocked(collected.members)
-        _say_over_limits(completed.over, views.crowded_devices, rule)
+        for notice in _notices(completed, views.crowded_devices, rule):
+            if notice not in said:
+                say(f"stitch: {notice}")
+            said.add(notice)
         yield answered
 
 
@@ -187,31 +189,30 @@ def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.D
     return stitched
 
 
-def _say_blocked(members: Members) -> None:
-    if members.lost:
-        say(f"stitch: {members.lost:,} ids on the null-like list or in block= link nobody.")
-
-
-def _say_over_limits(over: OverLimits, crowded: dict[str, int], rule: StitchRule) -> None:
-    """What is over a limit, by name, and what that means."""
+def _notices(collected: Collected, crowded: dict[str, int], rule: StitchRule) -> Iterator[str]:
+    """What the rule left out: ids that are nobody's, and what is over a limit, by name."""
+    over = collected.over
+    if collected.members.lost:
+        yield f"{collected.members.lost:,} ids on the null-like list or in block= link nobody."
     if over.trait_values:
-        values = {value: count for (_, value), count in over.trait_values.items()}
-        say(f"stitch: on more than {rule.max_ids_per_trait_value} users and so merging nobody: {_named(values)}.")
+        values = {f"{trait}={value}": count for (trait, value), count in over.trait_values.items()}
+        limit = f"over max_ids_per_trait_value={rule.max_ids_per_trait_value}"
+        yield f"{limit}, so merging nobody: {_named(values, 'users')}."
     if over.users:
-        say(f"stitch: on more than {rule.max_devices_per_user} devices and so tying nothing: {_named(over.users)}.")
+        limit = f"over max_devices_per_user={rule.max_devices_per_user}"
+        yield f"{limit}, so tying nothing: {_named(over.users, 'devices')}."
+    limit = f"over max_users_per_device={rule.max_users_per_device}"
     if over.devices:
-        say(f"stitch: more than {rule.max_users_per_device} users and so tying nothing: {_named(over.devices)}.")
+        yield f"{limit}, so tying nothing: {_named(over.devices, 'users')}."
     if crowded:
-        say(
-            f"stitch: more than {rule.max_users_per_device} users, so that anonymous events get a user from their "
-            f"own session alone: {_named(crowded)}."
-        )
+        devices = _named(crowded, "users")
+        yield f"{limit}, so that anonymous events get a user only from their own session: {devices}."
 
 
-def _named(counts: dict[str, int]) -> str:
+def _named(counts: dict[str, int], what: str) -> str:
     """The largest few by name, and how many more."""
     largest = sorted(counts, key=lambda name: (-counts[name], name))
-    listed = ", ".join(f"{shown(name)} ({counts[name]:,})" for name in largest[:_NAMED])
+    listed = ", ".join(f"{shown(name)} ({counts[name]:,} {what})" for name in largest[:_NAMED])
     return listed + (f" and {len(largest) - _NAMED:,} more" if len(largest) > _NAMED else "")
 
 

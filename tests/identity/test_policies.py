@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from datalyr_notebook.identity.policies import POLICIES
-from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.stitching import stitch, stitch_each
+from datalyr_notebook.loading.normalize import normalize_events
 
 SHARED_DEVICE = pd.DataFrame(
     [
@@ -125,3 +127,15 @@ def test_an_identify_that_rotates_the_session_continues_it() -> None:
     stitched = stitch(events)
     assert stitched["person_id"].tolist() == ["u1", "u1", "u2", "u2"]
     assert stitched["person_via"].tolist()[2] == "session"
+
+
+def test_what_is_over_a_limit_is_said_by_name_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    events = normalize_events(SHARED_DEVICE)
+    with caplog.at_level("INFO", logger="datalyr_notebook"):
+        rules = [StitchRule(policy=policy, max_users_per_device=1) for policy in POLICIES]
+        assert len(list(stitch_each(events, rules))) == len(POLICIES)
+    over = "stitch: over max_users_per_device=1, so "
+    assert caplog.messages == [
+        f"{over}that anonymous events get a user only from their own session: 'd' (2 users).",
+        f"{over}tying nothing: 'd' (2 users).",
+    ]
