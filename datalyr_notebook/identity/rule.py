@@ -93,12 +93,12 @@ class StitchRule:
         return find_members(events, self.blocked)
 
 
-def make_rule(rule: StitchRule | None, keywords: dict[str, Any]) -> StitchRule:
+def make_rule(rule: StitchRule | None, keywords: dict[str, Any], *, step: str = "stitch") -> StitchRule:
     """The rule that was given, or the default one, with the options on top."""
     if rule is not None and not isinstance(rule, StitchRule):
-        raise errors.OptionError("stitch", "rule", rule, "a StitchRule, or its options as keywords")
+        raise errors.OptionError(step, "rule", rule, "a StitchRule, or its options as keywords")
     known = [field.name for field in fields(StitchRule)]
     for name in keywords:
         if name not in known:
-            raise errors.OptionError("stitch", "option", name, known)
+            raise errors.OptionError(step, "option", name, known)
     return replace(rule or StitchRule(), **keywords)

@@ -17,7 +17,7 @@ from datalyr_notebook.attribution.models import MODELS, Model, resolve
 from datalyr_notebook.attribution.result import Counting
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
-from datalyr_notebook.identity.rule import StitchRule, make_rule
+from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import persons_each
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.journeys.touches import counting_options
@@ -25,6 +25,7 @@ from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.accounts import Account, Accounting, Baseline, Credited, baseline_account, other_account
+from datalyr_notebook.studies.difference import study_rule
 
 _STEP = "compare_policies"
 _TOLERANCE = 1e-9
@@ -95,12 +96,13 @@ def compare_policies(
     rates: Mapping[str, float] | None = None,
     app_direct: bool = False,
     session_timeout: str | pd.Timedelta = "30min",
+    **keywords: Any,
 ) -> PolicyComparison:
     """Stitch the same events under every policy, and say what the choice changes.
 
-    ``policies``: names out of ``POLICIES``, default all of them. ``rule``: what else the stitching
-    follows; its policy is the ``baseline`` unless another is named. ``conversion`` and ``model`` (one
-    of them), and the options behind them, are those of ``attribute``. An event's owner differs where its
+    ``policies``: names out of ``POLICIES``, default all of them. ``rule``, or its options as keywords: what
+    else the stitching follows; its policy is the ``baseline`` unless another is named. ``conversion`` and
+    ``model`` (one of them), and the options behind them, are those of ``attribute``. An event's owner differs where its
     person_id is another than under the baseline: people and devices are counted row by row.
 
     Every policy sees the same rows, so its credit sums to the same value as ``attribute`` on
@@ -120,9 +122,7 @@ def compare_policies(
     Direct              0.0  50.0
     Organic Social     50.0   0.0
     """
-    rule = make_rule(rule, {})
-    if isinstance(rule.as_of, str):
-        raise errors.OptionError(_STEP, "as_of", rule.as_of, "a rule whose as_of is None or an instant")
+    rule = study_rule(_STEP, rule, keywords)
     names = _asked_policies(policies)
     against = rule.policy if baseline is None else options.one_of(_STEP, "baseline", baseline, POLICIES)
     model_name, one_model = _one_model(model)

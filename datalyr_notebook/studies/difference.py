@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from datalyr_notebook import errors, order, schema
 from datalyr_notebook.attribution.attribute import attribute
 from datalyr_notebook.attribution.models import MODELS, Model, resolve
 from datalyr_notebook.attribution.result import Attribution
-from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.journeys.conversions import Conversion, conversion_keys
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Ints
@@ -85,19 +86,29 @@ class Crediting:
             raise errors.OptionError(step, "model", self.model, f"one model, such as {', '.join(map(repr, MODELS))}")
 
 
-def study_rule(step: str, rule: StitchRule | None) -> StitchRule:
-    """The rule of a study, which judges all rows at one instant: as_of is None or an instant.
+def study_rule(step: str, rule: StitchRule | None, keywords: dict[str, Any]) -> StitchRule:
+    """The rule with its options on top; a study judges all rows at one instant: as_of is None or an instant.
 
     Raises OptionError.
     """
-    if rule is None:
-        return StitchRule()
-    if not isinstance(rule, StitchRule):
-        raise errors.OptionError(step, "rule", rule, "a StitchRule, or None for the default one")
-    if isinstance(rule.as_of, str):
+    rule = make_rule(rule, keywords, step=step)
+    if rule.is_at_event:
         words = "a rule whose as_of is None or an instant: here every event is judged at the same time"
         raise errors.OptionError(step, "as_of", rule.as_of, words)
     return rule
+
+
+def split_options(step: str, keywords: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keywords of a study: what ``StitchRule`` reads, and what ``attribute`` reads. Raises OptionError for others."""
+    of_rule = {field.name for field in fields(StitchRule)}
+    of_attribute = [
+        name for name in signature(attribute).parameters if name not in ("stitched", "conversion", "model", "by")
+    ]
+    for name in keywords:
+        if name not in of_rule and name not in of_attribute:
+            raise errors.OptionError(step, "option", name, [*sorted(of_rule), *of_attribute])
+    rule = {name: value for name, value in keywords.items() if name in of_rule}
+    return rule, {name: value for name, value in keywords.items() if name not in of_rule}
 
 
 def tables(

@@ -15,7 +15,7 @@ from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
-from datalyr_notebook.studies.difference import Crediting, Difference, study_rule, tables
+from datalyr_notebook.studies.difference import Crediting, Difference, split_options, study_rule, tables
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,14 +39,15 @@ def restate(
     conversion: Conversion = "purchase",
     model: str | Model = "hybrid",
     by: str | Iterable[str] = "channel",
-    **attribute_options: Any,
+    **keywords: Any,
 ) -> Restatement:
     """What changed in people and credit because of evidence learned between two instants.
 
     Both sides judge the same events, those until ``before``: once with the evidence known by then,
     once with the evidence known by ``after`` (``StitchRule(as_of=)``, inclusive). A later login moves
     credit of an earlier order; a later order or refund does not, since it is no event of both sides.
-    Instants without a zone are UTC. ``rule`` has no as_of of its own; other keywords go to ``attribute``.
+    Instants without a zone are UTC. ``rule`` has no as_of of its own; other keywords are options of ``stitch`` or
+    ``attribute``.
 
     ``people.known_from``: when the first of that evidence became known. Each side's credit sums to its
     conversions' value; the sides differ only where one order_id, or a refund, is on two persons on
@@ -64,11 +65,12 @@ def restate(
     early, late = options.instant("restate", "before", before), options.instant("restate", "after", after)
     if early >= late:
         raise errors.OptionError("restate", "before", before, f"an instant earlier than after={late.isoformat()}")
-    rule = study_rule("restate", rule)
+    of_rule, of_attribute = split_options("restate", keywords)
+    rule = study_rule("restate", rule, of_rule)
     if rule.as_of is not None:
         words = "a rule without as_of: before= and after= are its two instants"
         raise errors.OptionError("restate", "as_of", rule.as_of, words)
-    crediting = Crediting(conversion=conversion, model=model, by=by, options=attribute_options)
+    crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model("restate")
     table = as_canonical(events, "restate")
     had_happened = (table["timestamp"] <= early).to_numpy()

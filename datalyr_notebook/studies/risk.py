@@ -24,7 +24,7 @@ from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.studies.clusters import find_clusters, part_of
-from datalyr_notebook.studies.difference import Crediting, study_rule
+from datalyr_notebook.studies.difference import Crediting, split_options, study_rule
 from datalyr_notebook.studies.moves import Shares, find_moves, find_owners, find_shares
 
 _MEASURES = schema.names(schema.LINKS_AT_RISK)[-4:]
@@ -38,7 +38,7 @@ def links_at_risk(
     model: str | Model = "hybrid",
     by: str | Iterable[str] = "channel",
     kinds: Iterable[str] | None = None,
-    **attribute_options: Any,
+    **keywords: Any,
 ) -> pd.DataFrame:
     """The uncertain links, ranked by the value of the conversions whose credit would move without each.
 
@@ -57,9 +57,10 @@ def links_at_risk(
             kind  people_moved  events_moved  value_moved
     0  bridge:ip             2             2         9.99
     """
-    rule = study_rule("links_at_risk", rule)
+    of_rule, of_attribute = split_options("links_at_risk", keywords)
+    rule = study_rule("links_at_risk", rule, of_rule)
     wanted = _wanted(kinds, rule)
-    crediting = Crediting(conversion=conversion, model=model, by=by, options=attribute_options)
+    crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model("links_at_risk")
     whole = as_canonical(events, "links_at_risk")
     had_happened = np.ones(len(whole), dtype=bool)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,7 @@ def score_stitching(
     policies: Iterable[str] | None = None,
     share: float = 0.2,
     seed: int = 0,
+    **keywords: Any,
 ) -> StitchScore:
     """Hide known logins on a share of the devices, infer them again with each policy, and count.
 
@@ -94,8 +95,8 @@ def score_stitching(
     Whang and Garcia-Molina, "Evaluating Entity Resolution Results", 2010). ``graph`` states a pair with
     every user of its person, so it is right only where that person holds no other user.
 
-    ``policies``: default all. ``share``: of the devices with users, 0 < share <= 1. ``rule``: everything
-    but the policy; an instant as its as_of is kept. The same seed hides the same logins on any
+    ``policies``: default all. ``share``: of the devices with users, 0 < share <= 1. ``rule``, or its options
+    as keywords: everything but the policy; an instant as its as_of is kept. The same seed hides the same logins on any
     machine. It is a measure of the logins that exist: people who never log in are not in it.
 
     Raises OptionError, and what stitch raises.
@@ -111,7 +112,7 @@ def score_stitching(
     0   next       1         1      1        1.0     1.0
     1   none       1         0      0        NaN     0.0
     """
-    rule = study_rule("score_stitching", rule)
+    rule = study_rule("score_stitching", rule, keywords)
     asked = options.texts("score_stitching", "policies", [*POLICIES] if policies is None else policies, POLICIES)
     _check(share, seed)
     table = rule.known(as_canonical(events, "score_stitching"))

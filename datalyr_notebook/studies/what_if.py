@@ -19,7 +19,7 @@ from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.rendering import counted
 from datalyr_notebook.studies.clusters import find_clusters, part_of
-from datalyr_notebook.studies.difference import Crediting, Difference, study_rule, tables
+from datalyr_notebook.studies.difference import Crediting, Difference, split_options, study_rule, tables
 
 LINK_KEY: Final = ["id", "other_id", "kind"]
 """What tells one link from another."""
@@ -44,13 +44,14 @@ def what_if(
     conversion: Conversion = "purchase",
     model: str | Model = "hybrid",
     by: str | Iterable[str] = "channel",
-    **attribute_options: Any,
+    **keywords: Any,
 ) -> WhatIf:
     """Who and how much money moves if these links are taken away.
 
     ``without``: rows of ``identity_links(events, rule)``; of their columns id, other_id and kind are
     read. The evidence behind them does not exist then; rows keep their own user_id. Before = with the
-    links, after = without them; other keywords go to ``attribute``.
+    links, after = without them; other keywords are options of ``stitch`` or
+    ``attribute``.
 
     ``people.known_from``: when the first evidence that ties the events to person_before became known.
     Each side's credit sums to its conversions' value; the sides differ only where one order_id, or
@@ -67,8 +68,9 @@ def what_if(
     0  unattributed    0.00   9.99    9.99
     1   Paid Social    9.99   0.00   -9.99
     """
-    rule = study_rule("what_if", rule)
-    crediting = Crediting(conversion=conversion, model=model, by=by, options=attribute_options)
+    of_rule, of_attribute = split_options("what_if", keywords)
+    rule = study_rule("what_if", rule, of_rule)
+    crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model("what_if")
     whole = as_canonical(events, "what_if")
     table = rule.known(whole)
