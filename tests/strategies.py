@@ -77,6 +77,40 @@ def rows(draw: st.DrawFn, *, bridges: bool = True, max_rows: int = 14) -> list[d
     return found
 
 
+@st.composite
+def logins(draw: st.DrawFn, *, odd: bool = False, max_rows: int = 10) -> list[dict[str, Any]]:
+    """Rows of three busy devices that change hands: sessions all named or none, matches that say their kind.
+
+    ``odd`` adds what may make later events change the meaning of earlier ones: aliases, servers,
+    sessions named now and then, matches without a kind.
+    """
+    devices, users, phones = ["anon_a", "anon_b", "anon_c"], ["u1", "u2", "u3"], ["5550104477", "5550108899"]
+    sessions = [*SESSIONS, None] if odd else draw(st.sampled_from([SESSIONS, [None]]))
+    found = []
+    for number in range(draw(st.integers(2, max_rows))):
+        row: dict[str, Any] = {
+            "event_id": f"e{number:02}",
+            "timestamp": START + draw(st.integers(0, 12)) * 10 * MINUTE,
+            "event_name": "pageview",
+            "anonymous_id": draw(st.sampled_from(devices)),
+            "user_id": draw(_maybe(users)),
+            "session_id": draw(st.sampled_from(sessions)),
+            "sdk": draw(st.sampled_from(["web", "node"])) if odd else "web",
+        }
+        kind = draw(st.sampled_from(["plain", "plain", "identify", "match", "alias" if odd else "plain"]))
+        if kind == "identify":
+            row |= {"event_name": "$identify", "traits": {"phone": draw(st.sampled_from(phones))}}
+        if kind == "alias":
+            row |= {"event_name": "$alias", "previous_id": draw(st.sampled_from([*devices, *users, "u4"]))}
+        if kind == "match":
+            # At an instant of its own, as in rows().
+            row |= {"event_name": "$web_attribution_matched", "timestamp": row["timestamp"] + MINUTE + number}
+            row |= {"sdk": "react_native", "user_id": None, "web_visitor_id": draw(st.sampled_from(devices))}
+            row["match_method"] = draw(st.sampled_from(["email", "ip", None] if odd else ["email", "ip"]))
+        found.append(row)
+    return found
+
+
 COLUMNS = [
     "event_id",
     "timestamp",
