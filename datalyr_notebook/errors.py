@@ -187,5 +187,8 @@ class ModelError(DatalyrError, ValueError):
 
 def shown(value: object, *, width: int = 80) -> str:
     """A value as an error shows it: its repr, cut in the middle when long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (NotImplementedError, ValueError):  # pandas writes no year beyond 9999 in a repr
+        text = str(value)
     return text if len(text) <= width else f"{text[: width // 2]}…{text[-width // 4 :]}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalyr_notebook import schema
-from datalyr_notebook.hashing import one_array
+from datalyr_notebook.hashing import cell_text, one_array
 from datalyr_notebook.loading.encoding import nobody
 from datalyr_notebook.order import Flags
 
@@ -29,7 +29,7 @@ class BlockList(NamedTuple):
     @classmethod
     def of(cls, block: Iterable[str], allow: Iterable[str]) -> BlockList:
         """The list that an analyst's options mean."""
-        folded = {text.strip().casefold() for text in block}
+        folded = {cell_text(text).strip().casefold() for text in block}
         patterns = sorted(text for text in folded if _ANY in text)
         return cls(
             frozenset(folded) - set(patterns), tuple(patterns), frozenset(one.strip().casefold() for one in allow)
@@ -60,8 +60,11 @@ class BlockList(NamedTuple):
 
 
 def _as_like(pattern: str) -> str:
-    """The pattern in SQL's LIKE, where an underscore means any character."""
-    return pattern.replace("\\", "\\\\").replace("_", "\\_")
+    """The pattern in SQL's LIKE, in which an underscore is any character: what it finds is looked at again.
+
+    Arrow takes the text between two ``%`` as it is, escapes and all: a backslash is not escaped, but any character.
+    """
+    return pattern.replace("\\", "_")
 
 
 def _matches(pattern: str, bare: str) -> bool:

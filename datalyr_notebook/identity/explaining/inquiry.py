@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
+from datalyr_notebook.hashing import cell_text
 from datalyr_notebook.identity.explaining.chains import Graph, build_graph, distances, shortest_chain
 from datalyr_notebook.identity.explaining.shared_traits import said_traits
 from datalyr_notebook.identity.identity_links import (
@@ -149,7 +150,7 @@ def find_asked(step: str, table: pd.DataFrame, members: Members, asked: object) 
     """
     if not isinstance(asked, str | int) or isinstance(asked, bool):
         raise errors.UnknownPersonError(step, asked, [])
-    text = str(asked)
+    text = cell_text(asked)
     prefix, _, rest = text.partition(":")
     for kind, one in (("user", text), ("device", text), (prefix, rest)):
         if kind in ("user", "device") and _place(members.users if kind == "user" else members.devices, one) >= 0:
