@@ -79,7 +79,7 @@ def rows(draw: st.DrawFn, *, bridges: bool = True, max_rows: int = 14) -> list[d
 
 @st.composite
 def logins(draw: st.DrawFn, *, odd: bool = False, max_rows: int = 10) -> list[dict[str, Any]]:
-    """Rows of three busy devices that change hands: sessions all named or none, matches that say their kind.
+    """Rows of two busy devices that change hands and one that only matches tell of; sessions all named or none.
 
     ``odd`` adds what may make later events change the meaning of earlier ones: aliases, servers,
     sessions named now and then, matches without a kind.
@@ -93,11 +93,11 @@ def logins(draw: st.DrawFn, *, odd: bool = False, max_rows: int = 10) -> list[di
             "timestamp": START + draw(st.integers(0, 12)) * 10 * MINUTE,
             "event_name": "pageview",
             "anonymous_id": draw(st.sampled_from(devices)),
-            "user_id": draw(_maybe(users)),
             "session_id": draw(st.sampled_from(sessions)),
             "sdk": draw(st.sampled_from(["web", "node"])) if odd else "web",
         }
-        kind = draw(st.sampled_from(["plain", "plain", "identify", "match", "alias" if odd else "plain"]))
+        row["user_id"] = None if row["anonymous_id"] == "anon_c" else draw(_maybe(users))
+        kind = draw(st.sampled_from(["plain", "plain", "identify", "match", *(["alias", "alias"] if odd else [])]))
         if kind == "identify":
             row |= {"event_name": "$identify", "traits": {"phone": draw(st.sampled_from(phones))}}
         if kind == "alias":

@@ -77,7 +77,6 @@ FRAMES = {
     ),
     "no $identify at all": frame(3, anonymous_id=["d", "d", "e"], user_id=None),
     "no rows": frame(3, anonymous_id="d", user_id="u").iloc[:0],
-    "one row": frame(1, anonymous_id="d", user_id="u"),
     "no ids": frame(3, anonymous_id=None, user_id=None),
     "only null-like ids": frame(3, anonymous_id=["null", "undefined", " "], user_id=["0", "N/A", "[object Object]"]),
     "the first and the last microsecond": pd.DataFrame(
@@ -95,8 +94,8 @@ STUDIES: dict[str, Callable[[pd.DataFrame], object]] = {
     "match_rate": lambda events: match_rate(stitch(events), by="week"),
     "shared_devices": shared_devices,
     "explain_link": lambda events: explain_link(events, *asked(events)),
-    "compare_policies": compare_policies,
-    "score_stitching": score_stitching,
+    "compare_policies": lambda events: compare_policies(events, policies=("session", "graph")),
+    "score_stitching": lambda events: score_stitching(events, policies=("session", "strict")),
     "restate": lambda events: restate(events, before="2026-01-01T00:00:01Z", after="2026-01-01T00:00:03Z"),
     "links_at_risk": links_at_risk,
     "trait_history": lambda events: trait_history(stitch(events)),
