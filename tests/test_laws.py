@@ -25,7 +25,7 @@ SO_FAR = [policy for policy in POLICIES if policy != "graph"]
 """The policies under which each device is stitched alone."""
 
 
-@settings(max_examples=5)
+@settings(max_examples=8)
 @given(found=rows(), trusted=st.sampled_from([(), ("email", "phone")]), as_of=st.sampled_from([None, "event"]))
 def test_stitching_keeps_every_row_as_it_was(
     found: list[dict[str, Any]], trusted: tuple[str, ...], as_of: str | None
@@ -46,7 +46,7 @@ def told(stitched: pd.DataFrame) -> pd.DataFrame:
     return stitched.set_index("event_id")[ADDED].astype(object).sort_index()
 
 
-@settings(max_examples=5)
+@settings(max_examples=8)
 @given(found=rows(), data=st.data())
 def test_shuffling_rows_changes_nothing(found: list[dict[str, Any]], data: st.DataObject) -> None:
     events, shuffled = table(found), table(data.draw(st.permutations(found)))
@@ -55,7 +55,7 @@ def test_shuffling_rows_changes_nothing(found: list[dict[str, Any]], data: st.Da
         pd.testing.assert_frame_equal(told(stitch(events, **options)), told(stitch(shuffled, **options)))
 
 
-@settings(max_examples=3)
+@settings(max_examples=8)
 @given(found=rows())
 def test_two_stitchings_agree_to_the_last_bit(found: list[dict[str, Any]]) -> None:
     """Also in the order of categories, and whether each policy is asked alone or after others."""
@@ -64,7 +64,7 @@ def test_two_stitchings_agree_to_the_last_bit(found: list[dict[str, Any]]) -> No
         pd.testing.assert_frame_equal(one, stitch(table(found), rule), check_exact=True, check_categorical=True)
 
 
-@settings(max_examples=3)
+@settings(max_examples=8)
 @given(found=rows(bridges=False))
 def test_a_login_on_one_device_never_changes_the_owner_of_another(found: list[dict[str, Any]]) -> None:
     """Without aliases, bridges and merge_on, one device is stitched alone as it is among all; not under graph."""
@@ -88,7 +88,7 @@ ELSEWHERE = dict(
 """Every id that rows() draws, and another one."""
 
 
-@settings(max_examples=3)
+@settings(max_examples=8)
 @given(found=rows(max_rows=9), others=rows(max_rows=6))
 def test_evidence_about_other_people_changes_nobodys_id(
     found: list[dict[str, Any]], others: list[dict[str, Any]]
