@@ -67,16 +67,21 @@ def comparable(trait: str, value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value).strip().casefold()
-    if len(text) > _LONGEST or schema.is_null_like(text):
-        return None
-    return _COMPARED.get(trait, str)(text)
+    return _COMPARED.get(trait, _text)(text) if len(text) <= _LONGEST else None
+
+
+def _text(text: str) -> str | None:
+    return None if schema.is_null_like(text) else text
 
 
 def _email(text: str) -> str | None:
+    # No text on the null-like list reads like an e-mail.
     return text if is_email(text) and text not in _PLACEHOLDERS else None
 
 
 def _phone(text: str) -> str | None:
+    if schema.is_null_like(text):
+        return None
     digits = "".join(one for one in text if one in "0123456789")
     counts_up = all((int(after) - int(one)) % 10 == 1 for one, after in itertools.pairwise(digits))
     return None if len(digits) < _FEWEST_DIGITS or len(set(digits)) == 1 or counts_up else digits

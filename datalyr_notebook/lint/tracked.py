@@ -164,9 +164,11 @@ class Tracked:
     def holders(self) -> dict[str, set[int]]:
         """Each e-mail's users, from traits and from user_ids that are e-mails."""
         held: dict[str, set[int]] = {}
-        for row, text in self.traits.emails:
-            address, user = comparable("email", text), int(self.user[row])
-            if address is not None and user >= 0:
+        emails = self.traits.emails
+        users = self.user[np.array([row for row, _ in emails], dtype=np.int64)].tolist()
+        for user, (_, text) in zip(users, emails, strict=True):
+            address = comparable("email", text) if user >= 0 else None
+            if address is not None:
                 held.setdefault(address, set()).add(user)
         is_address = np.asarray(self.members.users.str.contains("@", regex=False), dtype=bool)
         for place in np.flatnonzero(is_address).tolist():
@@ -174,6 +176,11 @@ class Tracked:
             if address is not None:
                 held.setdefault(address, set()).add(int(self.joined[place]))
         return held
+
+    @cached_property
+    def shared_emails(self) -> dict[str, list[int]]:
+        """The e-mails of several users, with these in order."""
+        return {address: sorted(users) for address, users in self.holders.items() if len(users) > 1}
 
     @cached_property
     def payloads(self) -> tuple[Ints, list[dict[str, Any]]]:

@@ -111,7 +111,7 @@ def _last_times(device: order.Codes, time: Ints, asked: Ints) -> Ints:
 
 def _sharing(tracked: Tracked, wanted: str) -> Found | None:
     """The users who share an e-mail in the wanted way, each e-mail's user_ids together as one example."""
-    groups = {address: sorted(users) for address, users in tracked.holders.items() if len(users) > 1}
+    groups = tracked.shared_emails
     if not groups:
         return None
     sdks = _sdks_of(tracked, {user for users in groups.values() for user in users})
