@@ -93,4 +93,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

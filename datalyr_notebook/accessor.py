@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,10 +40,14 @@ _EXAMPLES = "Examples\n    --------\n    "
 
 
 def _says(function: Callable[..., Any]) -> Callable[[Method], Method]:
-    """Give a method the docstring of the function it routes to."""
+    """Give a method the docstring and the options of the function it routes to: what Shift-Tab shows."""
 
     def borrow(method: Method) -> Method:
         method.__doc__ = (function.__doc__ or "").split(">>>")[0].removesuffix(_EXAMPLES).rstrip()
+        said = inspect.signature(function)
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        options = [*said.parameters.values()][1:]
+        method.__signature__ = said.replace(parameters=[own, *options])  # type: ignore[attr-defined]
         return method
 
     return borrow

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Iterable
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from datalyr_notebook.errors import OptionError
 
 MICROSECOND = pd.Timedelta(1, "us")
+
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 
 
 def one_of(step: str, option: str, given: object, allowed: Iterable[str]) -> str:
@@ -53,12 +59,17 @@ def microseconds(step: str, option: str, given: object) -> int:
 
 
 def instant(step: str, option: str, given: object, *, also: str = "None or ") -> pd.Timestamp:
-    """A moment in UTC; without a zone it is taken as UTC. ``also``: what else the option may be."""
+    """A moment in UTC; without a zone it is taken as UTC, a date alone as its first instant.
+
+    Texts are ISO 8601: of any other form nobody can say which number is the month. ``also``: what else
+    the option may be.
+    """
     words = f"{also}a moment such as '2026-01-31T12:00Z'"
+    is_read = isinstance(given, dt.date | np.datetime64) or (isinstance(given, str) and _ISO.match(given.strip()))
     try:
-        moment = pd.Timestamp(given)  # type: ignore[arg-type]
+        moment = pd.Timestamp(given) if is_read else None  # type: ignore[arg-type]
     except (ValueError, TypeError):
-        raise OptionError(step, option, given, words) from None
+        moment = None
     if not isinstance(moment, pd.Timestamp):
         raise OptionError(step, option, given, words)
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pandas as pd
 import pytest
 
@@ -62,6 +64,12 @@ def test_a_table_that_is_no_events_still_completes() -> None:
     assert repr(plain.datalyr).startswith("df.datalyr on 1 events: normalize_events, write_events, stitch")
     with pytest.raises(dn.DatalyrError, match="'anonymous_id' or 'user_id', but the table has only 'a'"):
         plain.datalyr.stitch()
+
+
+def test_a_verb_shows_the_options_of_its_function() -> None:
+    options = inspect.signature(EVENTS.datalyr.compare_policies).parameters
+    assert list(options)[:3] == ["policies", "conversion", "model"]
+    assert str(inspect.signature(EVENTS.datalyr.explain_link)).startswith("(a: 'str', b: 'str', *, rule:")
 
 
 def test_docstrings_are_borrowed() -> None:

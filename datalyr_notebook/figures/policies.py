@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook import schema
+from datalyr_notebook import errors, schema
 from datalyr_notebook.figures.theme import INK, TEXT_SIZE, channel_color, escaped, shortened, themed
 from datalyr_notebook.studies.compare import PolicyComparison
 
@@ -59,6 +59,9 @@ def policy_comparison_data(comparison: PolicyComparison) -> pd.DataFrame:
     2     none  Organic Social     0.0
     3     none          Direct    50.0
     """
+    if not isinstance(comparison, PolicyComparison):
+        found = type(comparison).__name__
+        raise errors.OptionError("policy_comparison", "comparison", found, "what compare_policies(events) answers")
     wide = _merged(comparison.to_frame(), comparison.baseline)
     rate = dict(zip(comparison.summary["policy"], comparison.summary["match_rate"], strict=True))
     names = sorted((str(name) for name in wide.columns), key=lambda name: name != comparison.baseline)

@@ -45,9 +45,11 @@ class Collected(NamedTuple):
 
 
 class OverLimits(NamedTuple):
-    """What is over a limit, by name: (id or value, how many)."""
+    """What merges nobody: what is over a limit, by name (id or value, how many), and what nobody has."""
 
     trait_values: dict[tuple[str, str], int]
+    unsaid: tuple[str, ...]
+    """Traits to merge on that nobody has."""
     users: dict[str, int]
     devices: dict[str, int]
 
@@ -67,7 +69,7 @@ def collect(events: pd.DataFrame, rule: StitchRule, taken: TakenLinks | None = N
         merges, bridges = taken.left_merges(merges, members), taken.left_bridges(bridges, members)
     canon = canonical_users(events, members, merges)
     names = {str(members.users[user]): count for user, count in heavy.items()}
-    over = OverLimits(trusted.too_common, names, {})
+    over = OverLimits(trusted.too_common, trusted.unsaid, names, {})
     return Collected(members, is_evidence, canon, aliases, merges, bridges, no_answers(), None, over)
 
 

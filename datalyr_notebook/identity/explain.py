@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from datalyr_notebook.rendering import headed
 
 _STEP: Final = "explain_link"
 _STEPS_SHOWN: Final = 12
+_PERSONS_SHOWN: Final = 5
 _COLUMNS_SHOWN: Final = ("id", "kind", "other_id", "events", "sdk", "known_from", "last_seen")
 
 
@@ -89,7 +91,13 @@ class LinkExplanation:
 
     def _notes(self) -> list[str]:
         weakest = self.weakest
-        notes = [f"Missing: {reason}" for reason in self.missing]
+        asked = dict(zip((self.a, self.b), self.persons, strict=True))
+        notes = [
+            f"{plain(text)} is on {len(persons):,} persons: {_listed(persons)}."
+            for text, persons in asked.items()
+            if len(persons) > 1
+        ]
+        notes += [f"Missing: {reason}" for reason in self.missing]
         if weakest is not None:
             notes.append(f"Weakest link: {weakest.link}. {weakest.why[0].upper()}{weakest.why[1:]}.")
             notes.append(f"Known as a whole from {self.known_from:%Y-%m-%d %H:%M:%S UTC}.")
@@ -174,6 +182,11 @@ def _link(row: pd.Series) -> str:
     value = f" {plain(row['value'])}" if isinstance(row["value"], str) else ""
     count = f"{row['events']:,} {'event' if row['events'] == 1 else 'events'}"
     return f"{plain(row['id'])} ↔ {plain(row['other_id'])} ({plain(row['kind'])}{value}, {count})"
+
+
+def _listed(persons: Sequence[str]) -> str:
+    more = f" and {len(persons) - _PERSONS_SHOWN:,} more" if len(persons) > _PERSONS_SHOWN else ""
+    return ", ".join(plain(person) for person in persons[:_PERSONS_SHOWN]) + more
 
 
 def _told(row: pd.Series) -> str:

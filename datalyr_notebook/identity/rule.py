@@ -19,11 +19,11 @@ class StitchRule:
 
     policy: which user an anonymous event of a device gets (``POLICIES``). merge_on: traits trusted to
     be one person's (``("email", "phone")``). bridges: kinds of app↔web matches to follow (email, ip).
-    as_of: only evidence known by then (inclusive) counts, and later events are dropped; None = all;
-    ``"event"``: each row is judged by what was known at that row. block / allow: ids that are nobody's
-    although they look like ids, and the reverse (allow works on ids that loading has kept); ``%`` in
-    block is any run of characters, and what it names is no trusted trait value either. session_timeout:
-    for events without session_id.
+    as_of: only evidence known by then (inclusive; a date alone is its first instant) counts, and later
+    events are dropped; None = all; ``"event"``: each row is judged by what was known at that row.
+    block / allow: ids that are nobody's although they look like ids, and the reverse (allow works on ids
+    that loading has kept); ``%`` in block is any run of characters, and what it names is no trusted
+    trait value either. session_timeout: for events without session_id.
 
     Limits. A device with more than max_users_per_device users gives its anonymous events a user only from
     their own session, and ties nothing under ``graph``. A user seen on more than max_devices_per_user

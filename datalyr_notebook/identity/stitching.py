@@ -190,10 +190,15 @@ def _with_persons(table: pd.DataFrame, owners: Owners, members: Members) -> pd.D
 
 
 def _notices(collected: Collected, crowded: dict[str, int], rule: StitchRule) -> Iterator[str]:
-    """What the rule left out: ids that are nobody's, and what is over a limit, by name."""
+    """What the rule left out: later events, ids that are nobody's, and what is over a limit, by name."""
     over = collected.over
+    if rule.as_of is not None and not len(collected.members.device):
+        yield f"no event had happened by as_of={rule.as_of}."
     if collected.members.lost:
         yield f"{collected.members.lost:,} ids on the null-like list or in block= link nobody."
+    if over.unsaid:
+        listed = ", ".join(shown(trait) for trait in over.unsaid)
+        yield f"no user has a value of {listed} that can be compared, so merge_on joins nobody by it."
     if over.trait_values:
         values = {f"{trait}={value}": count for (trait, value), count in over.trait_values.items()}
         limit = f"over max_ids_per_trait_value={rule.max_ids_per_trait_value}"

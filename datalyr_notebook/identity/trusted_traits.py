@@ -45,6 +45,8 @@ class Trusted(NamedTuple):
     merges: Merges
     too_common: dict[tuple[str, str], int]
     """(trait, value) → how many users have it."""
+    unsaid: tuple[str, ...]
+    """Traits of which no user has a value that can be compared."""
 
 
 def is_email(text: str) -> bool:
@@ -56,8 +58,8 @@ def comparable(trait: str, value: object) -> str | None:
     """A trait's value as it is compared; None for what identifies nobody.
 
     E-mails and other texts are trimmed and case-folded, whole numbers become their digits, phone numbers
-    only their digits. No placeholder is compared: null-like texts, well-known false e-mails, phone
-    numbers of fewer than 7 digits, of one digit repeated or of digits that count up.
+    only their digits, without a leading 00. No placeholder is compared: null-like texts, well-known
+    false e-mails, phone numbers of fewer than 7 digits, of one digit repeated or of digits that count up.
 
     >>> comparable("email", " Kate@Example.com "), comparable("email", "test@test.com"), comparable("email", "kate")
     ('kate@example.com', None, None)
@@ -82,7 +84,8 @@ def _email(text: str) -> str | None:
 def _phone(text: str) -> str | None:
     if schema.is_null_like(text):
         return None
-    digits = "".join(one for one in text if one in "0123456789")
+    # E.164 writes a country's code behind a plus; where it is dialed, behind 00.
+    digits = "".join(one for one in text if one in "0123456789").removeprefix("00")
     counts_up = all((int(after) - int(one)) % 10 == 1 for one, after in itertools.pairwise(digits))
     return None if len(digits) < _FEWEST_DIGITS or len(set(digits)) == 1 or counts_up else digits
 
@@ -107,9 +110,12 @@ def find_trait_merges(
     """
     found: list[tuple[int, str, int, int, str, str]] = []
     too_common: dict[tuple[str, str], int] = {}
+    unsaid: list[str] = []
     names = members.users
     for trait in merge_on:
-        for value, users in _first_held(events, members, trait, blocked).items():
+        held = _first_held(events, members, trait, blocked)
+        unsaid += [] if held else [trait]
+        for value, users in held.items():
             if len(users) > max_ids:
                 too_common[trait, value] = len(users)
                 continue
@@ -120,7 +126,7 @@ def find_trait_merges(
     merges = Merges(
         _whole(user), _whole(first), _whole(since), _whole([-1] * len(found)), _objects(values), _objects(traits)
     )
-    return Trusted(merges, too_common)
+    return Trusted(merges, too_common, tuple(unsaid))
 
 
 def find_holders(events: pd.DataFrame, members: Members, merge_on: tuple[str, ...]) -> Ints:

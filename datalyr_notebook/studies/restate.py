@@ -46,8 +46,8 @@ def restate(
     Both sides judge the same events, those until ``before``: once with the evidence known by then,
     once with the evidence known by ``after`` (``StitchRule(as_of=)``, inclusive). A later login moves
     credit of an earlier order; a later order or refund does not, since it is no event of both sides.
-    Instants without a zone are UTC. ``rule`` has no as_of of its own; other keywords are options of ``stitch`` or
-    ``attribute``.
+    Instants without a zone are UTC, a date alone is its first instant. ``rule`` has no as_of of its own;
+    other keywords are options of ``stitch`` or ``attribute``.
 
     ``people.known_from``: when the first of that evidence became known. Each side's credit sums to its
     conversions' value; the sides differ only where one order_id, or a refund, is on two persons on
@@ -62,7 +62,8 @@ def restate(
     0  Paid Social    0.00  99.99   99.99
     1       Direct   99.99   0.00  -99.99
     """
-    early, late = options.instant("restate", "before", before), options.instant("restate", "after", after)
+    early = options.instant("restate", "before", before, also="")
+    late = options.instant("restate", "after", after, also="")
     if early >= late:
         raise errors.OptionError("restate", "before", before, f"an instant earlier than after={late.isoformat()}")
     of_rule, of_attribute = split_options("restate", keywords)

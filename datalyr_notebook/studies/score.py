@@ -25,7 +25,7 @@ from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_each
 from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.loading.normalize import as_canonical
-from datalyr_notebook.notices import repeated
+from datalyr_notebook.notices import repeated, say
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.difference import study_rule
@@ -40,6 +40,8 @@ GAPS: Final[tuple[tuple[str, float], ...]] = (
 )
 """How far the nearest login that stayed on the device is from a hidden one: each bucket's name and its end."""
 
+_FEW: Final = 30
+"""Hidden logins below which one more or less moves a share by 3 % or more."""
 _WHOLE: Final = ("graph",)
 """Policies whose answer is a group of users, not one of them."""
 
@@ -121,6 +123,10 @@ def score_stitching(
     hidden = _hide(logins, chosen, seed)
     rows = logins.row[hidden]
     masked, truth = _without_users(table, rows), _Truth.of(table, rule)
+    if len(rows) < _FEW:
+        devices = len(np.unique(order.codes(table, "anonymous_id")[rows]))
+        advice = "" if share >= 1 else f"; share=1 hides logins on every device, not on {share:g} of them"
+        say(f"score_stitching: only {len(rows):,} hidden logins on {devices:,} devices tell little{advice}.")
     rules = [replace(rule, policy=policy) for policy in asked]
     with repeated():
         answers = [

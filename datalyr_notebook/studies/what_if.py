@@ -88,6 +88,7 @@ def _found(without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.
     """The links asked for, as identity_links shows them."""
     if not isinstance(without, pd.DataFrame) or not set(LINK_KEY) <= set(without.columns):
         found = list(without.columns) if isinstance(without, pd.DataFrame) else without
+        found = "a Series" if isinstance(without, pd.Series) else found
         words = "rows of identity_links(events, rule): a table with the columns id, other_id and kind"
         raise errors.OptionError("what_if", "without", found, words)
     asked = without[LINK_KEY].astype(object).drop_duplicates()

@@ -402,3 +402,18 @@ def test_a_trusted_trait_that_merges_nobody_says_why() -> None:
     blocked = explain_link(table, "bot", "kate", merge_on=("email",), block=("%@shop.org",))
     assert blocked.missing[-1].endswith("and merge_on trusts it, but the value is in block=.")
     assert explain_link(table, "bot", "kate", merge_on=("email",)).linked
+
+
+def test_an_e_mail_of_two_persons_says_so() -> None:
+    """Two user_ids with one e-mail are two persons until merge_on says otherwise."""
+    table = pd.DataFrame(
+        {
+            "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z"],
+            "event_name": "$identify",
+            "anonymous_id": ["anon_1", "anon_2"],
+            "user_id": ["u_new", "u_old"],
+            "traits": [{"email": "kate@shop.org"}] * 2,
+        }
+    )
+    assert "kate@shop.org is on 2 persons: u_new, u_old." in repr(explain_link(table, "kate@shop.org", "anon_1"))
+    assert "persons" not in repr(explain_link(table, "kate@shop.org", "anon_1", merge_on=("email",)))

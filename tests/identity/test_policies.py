@@ -139,3 +139,13 @@ def test_what_is_over_a_limit_is_said_by_name_and_once(caplog: pytest.LogCapture
         f"{over}that anonymous events get a user only from their own session: 'd' (2 users).",
         f"{over}tying nothing: 'd' (2 users).",
     ]
+
+
+def test_a_trait_that_nobody_has_and_an_instant_before_all_events_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    events = normalize_events(SHARED_DEVICE)
+    with caplog.at_level("INFO", logger="datalyr_notebook"):
+        assert len(stitch(events, as_of="2025-12-31", merge_on=("emial",))) == 0
+    assert caplog.messages == [
+        "stitch: no event had happened by as_of=2025-12-31 00:00:00+00:00.",
+        "stitch: no user has a value of 'emial' that can be compared, so merge_on joins nobody by it.",
+    ]

@@ -132,12 +132,12 @@ def is_e_mail(text: str) -> bool:
 def comparable_trait(trait: str, value: object, rule: Rule) -> str | None:
     """A trait's value as it is compared; None for placeholders, blocked values, and what is no text or whole number.
 
-    Values are trimmed and case-folded; of a phone only the digits count.
+    Values are trimmed and case-folded; of a phone only the digits count, without a leading 00.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     text = str(value).strip().casefold()
-    comparable = re.sub(r"[^0-9]", "", text) if trait == "phone" else text
+    comparable = re.sub(r"[^0-9]", "", text).removeprefix("00") if trait == "phone" else text
     if is_nobody(text, rule) or is_nobody(comparable, rule):
         return None
     is_placeholder = {"email": is_no_e_mail, "phone": is_no_phone}.get(trait)
