@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -24,7 +25,9 @@ def main() -> None:
 
 
 def _start(code: str) -> None:
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (both programs stand above)
+    # Where bytecode may not be written, every start would compile our modules again, as no analyst's does.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)  # noqa: S603  (both programs stand above)
 
 
 if __name__ == "__main__":
