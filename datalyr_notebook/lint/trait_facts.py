@@ -115,6 +115,13 @@ class _Reading:
             self.texts.append(text)
             self.places.append((row, name))
 
+    def add_items(self, row: int, name: str, items: list[Any]) -> None:
+        for one in items:
+            if type(one) is not str:
+                self.add(row, name, _text_of(one))
+            elif len(one) >= _SHORTEST:
+                self.add(row, name, one)
+
     def sensitive(self) -> list[tuple[int, str]]:
         """Row and trait of each text with a sensitive number."""
         try:
@@ -128,8 +135,9 @@ class _Reading:
 def _read_call(facts: TraitFacts, reading: _Reading, row: int, said: dict[Any, Any]) -> None:
     if len(said) > MOST_TRAITS:
         facts.crowded.note(row, f"{len(said):,} traits")
+    known = reading.names
     for key, value in said.items():
-        name = reading.name(key)
+        name = known.get(key) or reading.name(key)
         kind = type(value)
         if name.is_notable:
             _read_notable(facts, row, name, value)
@@ -137,8 +145,7 @@ def _read_call(facts: TraitFacts, reading: _Reading, row: int, said: dict[Any, A
             if len(value) >= _SHORTEST:
                 reading.add(row, name.text, value)
         elif kind is list and _PLAIN.issuperset(map(type, value)):
-            for one in value:
-                reading.add(row, name.text, one if type(one) is str else _text_of(one))
+            reading.add_items(row, name.text, value)
         elif kind not in _PLAIN or (kind is int and value >= _LEAST_CARD):
             _read_other(facts, reading, row, name, value)
 
