@@ -167,8 +167,8 @@ def test_a_circle_of_aliases_is_one_person_named_by_its_latest(length: int, poli
 def test_a_crowded_device_is_named(policy: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="datalyr_notebook"):
         owners = persons(KIOSK.assign(session_id=[*["s"] * MANY, "t", "t"]), policy=policy)
-    assert "more than 10 users" in caplog.text
-    assert "'kiosk' (10,000)" in caplog.text
+    assert "over max_users_per_device=10, so " in caplog.text
+    assert "'kiosk' (10,000 users)" in caplog.text
     # The first anonymous row is in the session of u0, the last one in that of the last user.
     assert [owners[0], owners[-1]] == (["kiosk", "kiosk"] if policy == "graph" else ["u0", USERS[-1]])
     assert owners[1:-1] == USERS
@@ -182,7 +182,7 @@ def test_a_crowded_device_is_like_any_other_to_policies_without_that_limit(polic
 def test_a_user_on_too_many_devices_is_named_and_ties_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="datalyr_notebook"):
         assert persons(ROOT, policy="graph") == ["root"] * MANY + [DEVICES[0]]
-    assert "more than 50 devices and so tying nothing: 'root' (10,000)" in caplog.text
+    assert "over max_devices_per_user=50, so tying nothing: 'root' (10,000 devices)" in caplog.text
     assert persons(ROOT, policy="next") == ["root"] * (MANY + 1)
 
 
@@ -201,7 +201,7 @@ def test_a_user_on_too_many_devices_merges_with_nobody_by_a_trait() -> None:
 def test_a_value_on_too_many_users_is_named_and_merges_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="datalyr_notebook"):
         assert persons(SHOP, merge_on=("email",)) == USERS
-    assert "on more than 10 users and so merging nobody: 'shop@shop.com' (10,000)" in caplog.text
+    assert "over max_ids_per_trait_value=10, so merging nobody: 'email=shop@shop.com' (10,000 users)" in caplog.text
 
 
 def test_ids_of_every_length_and_script_are_ids_like_any_other() -> None:
