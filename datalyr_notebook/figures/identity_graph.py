@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import schema
-from datalyr_notebook.figures.identity_graph_layout import Place, curve
+from datalyr_notebook.figures.identity_graph_layout import Line, Place, route_links
 from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import find_person
@@ -26,10 +25,11 @@ LINK_STYLES: Final = {
     "identify": ("solid", 2.5, PALETTE[1]),
     "event": ("solid", 1.0, INK),
     "alias": ("dash", 2.5, PALETTE[0]),
-    "bridge": ("dot", 2.5, PALETTE[6]),
+    "bridge:email": ("14px,4px", 2.5, PALETTE[5]),
+    "bridge:ip": ("dot", 2.5, PALETTE[6]),
     "trait": ("dashdot", 2.0, PALETTE[7]),
 }
-"""Dash, width in pixels and color of each kind of link."""
+"""Dash, width in pixels and color of each kind of link; no two have the same dash and width."""
 
 NODE_STYLES: Final = {
     ("user", "own"): ("user", "circle", 20, PALETTE[1]),
@@ -119,7 +119,8 @@ def identity_graph(
 
     Circles are users, squares devices, diamonds trusted traits; a crossed square is a device that other
     persons share, whose ids are open circles on its other side. Solid lines are logins and events with
-    both ids, dashed ones aliases, dotted ones bridges, dash-dotted ones trusted traits. Hovering over a
+    both ids, dashed ones aliases, dotted ones bridges by IP, lines of long dashes bridges by e-mail,
+    dash-dotted ones trusted traits; a link bends around the ids that it does not end at. Hovering over a
     node or the middle of a link tells times, counts and SDKs. Parameters and errors are those of
     :func:`identity_graph_data`, whose rows are drawn. The layout has nothing random.
 
@@ -134,8 +135,9 @@ def identity_graph(
     ['identify', 'links', 'user', 'device']
     """
     graph = _graph(events, person, rule, keywords)
-    figure = themed(go.Figure([*_link_traces(graph), *_node_traces(graph)]))
-    _lay_out(figure, graph, title)
+    lines = _route(graph)
+    figure = themed(go.Figure([*_link_traces(graph, lines), *_node_traces(graph)]))
+    _lay_out(figure, graph, lines, title)
     return figure
 
 
@@ -149,19 +151,24 @@ def _graph(events: pd.DataFrame, person: object, rule: StitchRule | None, keywor
     return find_person_graph(stitched, find_person(_STEP, stitched, person), rule)
 
 
-def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
+def _route(graph: PersonGraph) -> list[Line]:
+    """The points of each link, in the order of ``links``; of two between the same ids the first style is straighter."""
+    nodes, links = graph.nodes, graph.links
+    places = dict(zip(nodes["key"], map(Place, nodes["x"], nodes["y"]), strict=True))
+    inorder = np.argsort([_style(kind) for kind in links["kind"]], kind="stable")
+    ends = list(zip(links["start"], links["end"], strict=True))
+    left, right = _sides(graph)
+    scale, above = (_WIDTH / (right - left), _row_height(graph)), nodes.loc[nodes["column"] == "shared", "key"]
+    lines = route_links(places, [ends[at] for at in inorder], scale, above)
+    return [line for _, line in sorted(zip(inorder, lines, strict=True), key=lambda pair: pair[0])]
+
+
+def _link_traces(graph: PersonGraph, routes: list[Line]) -> list[go.Scatter]:
     """A trace for each kind of link, and one with what hovering over their middles tells."""
-    nodes, strongest_first = graph.nodes, np.argsort([_style(kind) for kind in graph.links["kind"]], kind="stable")
-    links = graph.links.iloc[strongest_first]
-    place = dict(zip(nodes["key"], map(Place, nodes["x"], nodes["y"]), strict=True))
-    beside: Counter[frozenset[str]] = Counter()
     lines: dict[str, tuple[list[float | None], list[float | None]]] = {}
     middles: tuple[list[float], list[float]] = ([], [])
-    for kind, start, end in zip(links["kind"], links["start"], links["end"], strict=True):
-        pair = frozenset((start, end))
-        curves = curve(place[start], place[end], beside[pair])
-        beside[pair] += 1
-        for axis, points in enumerate(curves):
+    for kind, route in zip(graph.links["kind"], routes, strict=True):
+        for axis, points in enumerate(route):
             lines.setdefault(kind, ([], []))[axis].extend([*points.tolist(), None])
             middles[axis].append(float(points[len(points) // 2]))
     traces = []
@@ -173,15 +180,15 @@ def _link_traces(graph: PersonGraph) -> list[go.Scatter]:
             go.Scatter(x=x, y=y, mode="lines", name=escaped(shortened(kind)), line=style, opacity=0.6, hoverinfo="skip")
         )
     if traces:
-        told = [_link_hover(row) for row in _records(links)]
+        told = [_link_hover(row) for row in _records(graph.links)]
         traces.append(_marks(*middles, "links", told, symbol="circle", size=16, color="rgba(0, 0, 0, 0)"))
         traces[-1].showlegend = False
     return traces
 
 
 def _style(kind: str) -> int:
-    """The place of a kind of link in ``LINK_STYLES``."""
-    return list(LINK_STYLES).index(kind.split(":", maxsplit=1)[0])
+    """The place of a kind of link in ``LINK_STYLES``; those of all traits look alike."""
+    return list(LINK_STYLES).index("trait" if kind.startswith("trait:") else kind)
 
 
 def _node_traces(graph: PersonGraph) -> list[go.Scatter]:
@@ -266,7 +273,7 @@ def _span(row: dict[str, Any]) -> str:
     return f"{_counted(row['events'], 'event')}, {first}" + (f" to {last} UTC" if last != first else " UTC")
 
 
-def _lay_out(figure: go.Figure, graph: PersonGraph, title: str | None) -> None:
+def _lay_out(figure: go.Figure, graph: PersonGraph, lines: list[Line], title: str | None) -> None:
     """Title, size, and axes that show nothing but keep room for the labels."""
     nodes = graph.nodes
     heading = f"Identity graph of {shortened(graph.person, 40)}" if title is None else shortened(title, 200)
@@ -278,22 +285,33 @@ def _lay_out(figure: go.Figure, graph: PersonGraph, title: str | None) -> None:
     told = [users, f"{devices} ({shared:,} shared)" if shared else devices]
     told += [f"{_counted(others, 'id')} of other persons"] if others else []
     told.append(_counted(len(graph.links), "link"))
-    rows, last = _rows(graph), float(nodes["x"].max()) if len(nodes) else 0.0
-    row_height = next(height for most, height in _ROOMS if rows <= most)
-    left = max(0.55, _LABEL_WIDTH * (last + 0.55) / (_WIDTH - _LABEL_WIDTH))
+    heights = nodes["y"].to_numpy() if len(nodes) else np.zeros(1)
+    bent = np.concatenate([heights, *(y for _, y in lines)])
+    low, high = min(heights.min() - 0.75, bent.min() - 0.1), max(heights.max() + 0.5, bent.max() + 0.1)
+    bulge = high - low - (np.ptp(heights) + 1.25)
     figure.update_layout(
         title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
         title_subtitle={"text": ", ".join(told)},
-        height=190 + row_height * rows,
+        height=190 + round(_row_height(graph) * (_rows(graph) + bulge)),
         margin={"t": 76, "b": 10, "l": 20, "r": 20},
         hovermode="closest",
         legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
         legend_font={"size": TEXT_SIZE},
     )
     hidden = {"visible": False, "showgrid": False}
-    figure.update_xaxes(range=[-left, last + 0.55], **hidden)
+    figure.update_xaxes(range=list(_sides(graph)), **hidden)
     if len(nodes):
-        figure.update_yaxes(range=[float(nodes["y"].min()) - 0.75, float(nodes["y"].max()) + 0.5], **hidden)
+        figure.update_yaxes(range=[low, high], **hidden)
+
+
+def _sides(graph: PersonGraph) -> tuple[float, float]:
+    """Where the figure begins and ends, in columns: with room for the labels beside the first."""
+    right = (float(graph.nodes["x"].max()) if len(graph.nodes) else 0.0) + 0.55
+    return -max(0.55, _LABEL_WIDTH * right / (_WIDTH - _LABEL_WIDTH)), right
+
+
+def _row_height(graph: PersonGraph) -> int:
+    return next(height for most, height in _ROOMS if _rows(graph) <= most)
 
 
 def _rows(graph: PersonGraph) -> int:

@@ -1,9 +1,10 @@
-"""Where the ids of an identity graph stand: in columns, so that a shared device stands between its persons."""
+"""Where the ids of an identity graph stand, in columns, and the ways its links take around them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,17 @@ COLUMNS: Final = ("bridged", "device", "user", "trait", "shared", "other")
 _FROM: Final = {"device": "user", "trait": "user", "shared": "user", "bridged": "device", "other": "shared"}
 """The column whose order each column follows; users stand by time."""
 _BOW: Final = 0.16
-_POINTS: Final = 13
+"""How far aside the middle of a link is moved by one bend: in rows, or in columns for a link within one."""
+_POINTS: Final = 25
+_SAMPLES: Final = 97
+"""Points of a link that are held against the nodes: every few pixels of the longest one."""
+_CLEAR: Final = 16
+"""Pixels between the middle of a node and a link that passes it: half a marker, its outline, half a line, a gap."""
+_MOST_BENDS: Final = 8
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Line: TypeAlias = tuple[Floats, Floats]
+"""The points of a link: their x, and their y."""
 
 
 class Place(NamedTuple):
@@ -59,11 +70,59 @@ def _spread(wanted: Sequence[float]) -> list[float]:
     return [height + shift for height in heights]
 
 
-def curve(start: Place, end: Place, bow: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The points of a link: straight for ``bow`` 0, else bent aside, further for each; bent within a column."""
-    along = np.linspace(0.0, 1.0, _POINTS if bow or start.x == end.x else 3)
+def route_links(
+    places: Mapping[str, Place],
+    links: Sequence[tuple[str, str]],
+    pixels: tuple[float, float],
+    labels_above: Collection[str] = (),
+) -> list[Line]:
+    """The points of each link: straight, or bent as little as keeps it off every node that it does not end at.
+
+    Links of the same two nodes bend apart. A link that cannot pass all nodes takes the way that keeps most
+    room. ``pixels``: the width of a column and the height of a row, in a narrow figure; in a wider one the
+    lines are flatter, which takes them further off. ``labels_above``: nodes whose links rather bend downward.
+
+    >>> places = {"web": Place(0, 0), "user": Place(1, 0), "app": Place(2, 0)}
+    >>> through, beside = route_links(places, [("web", "app"), ("web", "user")], (200, 74))
+    >>> float(max(through[1])), float(max(beside[1]))
+    (0.32, 0.0)
+    """
+    scale, taken = np.array(pixels), defaultdict[frozenset[str], set[int]](set)
+    lines = []
+    for start, end in links:
+        ends = (places[start], places[end])
+        others = np.array([place for node, place in places.items() if node not in (start, end)]).reshape(-1, 2)
+        bends = taken[frozenset((start, end))]
+        best, most = 0, -1.0
+        for bend in _bends(len(bends), -1 if {start, end} & {*labels_above} else 1):
+            if bend in bends:
+                continue
+            room = _room(np.column_stack(_curve(*ends, bend, _SAMPLES)) * scale, others * scale)
+            if room > most:
+                best, most = bend, room
+            if room >= _CLEAR:
+                break
+        bends.add(best)
+        lines.append(_curve(*ends, best, _POINTS))
+    return lines
+
+
+def _bends(taken: int, side: int) -> list[int]:
+    """The bends to try, the best first: a slight one to this side, a wide one upward, where fewest labels are."""
+    most = _MOST_BENDS + taken
+    bends = range(-most, most + 1)
+    return sorted(bends, key=lambda bend: (abs(bend) > _MOST_BENDS // 2, bend < -1, abs(bend), -side * bend))
+
+
+def _room(line: Floats, nodes: Floats) -> float:
+    """Pixels from a line to the nearest of these nodes."""
+    apart = line[:, None] - nodes[None]
+    return float(np.sqrt((apart**2).sum(axis=2)).min(initial=np.inf))
+
+
+def _curve(start: Place, end: Place, bend: int, points: int) -> Line:
+    """A parabola between two nodes; within a column it bends to the left from the outset."""
+    along = np.linspace(0.0, 1.0, points)
     x, y = start.x + (end.x - start.x) * along, start.y + (end.y - start.y) * along
-    aside = 4 * along * (1 - along) * _BOW * ((bow + 1) // 2) * (-1 if bow % 2 else 1)
-    if start.x != end.x:
-        return x, y + aside
-    return x + aside - 2 * _BOW * 4 * along * (1 - along), y
+    aside = 4 * along * (1 - along) * _BOW
+    return (x, y + bend * aside) if start.x != end.x else (x + (bend - 2) * aside, y)

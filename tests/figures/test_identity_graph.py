@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from datalyr_notebook import schema
 from datalyr_notebook.errors import AmbiguousPersonError, OptionError, UnknownPersonError
-from datalyr_notebook.figures.identity_graph import identity_graph, identity_graph_data
-from datalyr_notebook.figures.identity_graph_layout import place_nodes
+from datalyr_notebook.figures.identity_graph import LINK_STYLES, identity_graph, identity_graph_data
+from datalyr_notebook.figures.identity_graph_layout import Place, place_nodes, route_links
 from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
 from datalyr_notebook.identity.stitching import StitchRule, stitch
 from tests.figures.test_timeline import strings
@@ -49,6 +52,38 @@ BRIDGED = events(
     web_visitor_id=[None, "anon_web", None],
     match_method=[None, "ip", None],
 ).assign(sdk=["web", "react_native", "react_native"])
+
+APPS = events(
+    (1, "web1", None, "pageview"),
+    (2, "app0", None, "$web_attribution_matched"),
+    (3, "app0", None, "$web_attribution_matched"),
+    (4, "app1", None, "$web_attribution_matched"),
+    (5, "app1", None, "$web_attribution_matched"),
+    (6, "app1", "u1", "$identify"),
+    web_visitor_id=[None, "web1", "web1", "web1", "web1", None],
+    match_method=[None, "ip", "email", "ip", "email", None],
+)
+"""Two apps, both matched with one browser by IP and by e-mail; all four ids stand in one row."""
+
+
+def lines(figure: go.Figure, name: str) -> list[list[tuple[float, float]]]:
+    """The points of each link of one kind."""
+    found: list[list[tuple[float, float]]] = [[]]
+    for x, y in zip(trace(figure, name).x, trace(figure, name).y, strict=True):
+        if x is None:
+            found.append([])
+        else:
+            found[-1].append((x, y))
+    return found[:-1]
+
+
+def nearest(line: list[tuple[float, float]], places: list[tuple[float, float]], scale: tuple[float, float]) -> float:
+    """Pixels from a link to the nearest node it does not end at."""
+    points = np.array(line) * scale
+    along = np.arange(0, len(points) - 1, 1 / 20)
+    drawn = np.column_stack([np.interp(along, np.arange(len(points)), axis) for axis in points.T])
+    others = [np.array(place) * scale for place in places if place not in (line[0], line[-1])]
+    return min((float(np.hypot(*(drawn - other).T).min()) for other in others), default=np.inf)
 
 
 def nodes(rows: pd.DataFrame) -> list[list[Any]]:
@@ -94,6 +129,61 @@ def test_what_only_a_bridge_ties_stands_outside() -> None:
     assert [row[2] for row in nodes(rows)] == ["anon_web", "anon_app", "kate"]
     assert links(rows)[0] == ["anon_app", "bridge:ip", "anon_web", 1]
     assert trace(identity_graph(stitch(BRIDGED), "kate"), "bridge:ip").line.dash == "dot"
+
+
+def test_a_link_bends_around_the_ids_it_does_not_end_at() -> None:
+    figure = identity_graph(stitch(APPS), "u1")
+    by_email, by_ip = lines(figure, "bridge:email"), lines(figure, "bridge:ip")
+    # In columns: web1, app1, u1, app0. One bend is 0.16 rows; the way to app0 needs two, and its twin three.
+    assert [(line[0], line[-1], max(y for _, y in line)) for line in (*by_email, *by_ip)] == [
+        ((3, 0), (0, 0), pytest.approx(0.32)),
+        ((1, 0), (0, 0), 0),
+        ((3, 0), (0, 0), pytest.approx(0.48)),
+        ((1, 0), (0, 0), pytest.approx(0.16)),
+    ]
+    low, high = figure.layout.yaxis.range
+    assert low < 0
+    assert high > 0.48
+
+
+@pytest.mark.parametrize("width", [700, 1400])
+def test_no_link_touches_a_marker_in_passing(width: int) -> None:
+    shared = pd.concat([APPS, events((7, "app0", "u1", "$identify"), (8, "app0", "u2", "$identify"))])
+    for table in (APPS, shared, TABLET, BRIDGED):
+        rows = identity_graph_data(stitch(table), str(table["user_id"].dropna().iloc[0]))
+        figure = identity_graph(stitch(table), str(table["user_id"].dropna().iloc[0]))
+        places = list(rows.loc[rows["part"] == "node", ["x", "y"]].itertuples(index=False, name=None))
+        scale = ((width - 40) / float(np.ptp(figure.layout.xaxis.range)), 74)
+        drawn = [line for kind in set(rows.loc[rows["part"] == "link", "kind"]) for line in lines(figure, kind)]
+        assert len(drawn) == (rows["part"] == "link").sum()
+        # The largest marker has a radius of 12 pixels with its outline.
+        assert min(nearest(line, places, scale) for line in drawn) > 12
+
+
+@settings(max_examples=40)
+@given(some.integers(2, 6), some.data())
+def test_links_within_a_row_pass_all_its_nodes_and_links_of_one_pair_differ(count: int, data: some.DataObject) -> None:
+    names = [f"n{number}" for number in range(count)]
+    pairs = some.tuples(some.sampled_from(names), some.sampled_from(names)).filter(lambda pair: pair[0] != pair[1])
+    links = data.draw(some.lists(pairs, min_size=1, max_size=6))
+    places = {name: Place(float(number), 0.0) for number, name in enumerate(names)}
+    routes = route_links(places, links, (110, 74))
+    for (start, end), route in zip(links, routes, strict=True):
+        line = list(zip(*(axis.tolist() for axis in route), strict=True))
+        assert (line[0], line[-1]) == (places[start], places[end])
+        assert nearest(line, [*places.values()], (110, 74)) > 12
+    heights = [
+        (frozenset(link), round(float(route[1][len(route[1]) // 2]), 6))
+        for link, route in zip(links, routes, strict=True)
+    ]
+    assert len(set(heights)) == len(heights)
+
+
+def test_kinds_of_links_differ_by_more_than_color() -> None:
+    assert len({(dash, width) for dash, width, _ in LINK_STYLES.values()}) == len(LINK_STYLES)
+    assert len({color for *_, color in LINK_STYLES.values()}) == len(LINK_STYLES)
+    figure = identity_graph(stitch(APPS), "u1")
+    assert (trace(figure, "bridge:email").line.dash, trace(figure, "bridge:ip").line.dash) == ("14px,4px", "dot")
 
 
 def test_aliased_users_are_own_and_a_trusted_trait_is_a_node_between_its_users() -> None:
@@ -188,6 +278,8 @@ def test_the_order_of_rows_does_not_matter() -> None:
     pd.testing.assert_frame_equal(
         identity_graph_data(stitch(TABLET), "u1"), identity_graph_data(stitch(shuffled), "u1")
     )
+    turned = APPS.iloc[::-1].reset_index(drop=True)
+    assert identity_graph(stitch(APPS), "u1").to_json() == identity_graph(stitch(turned), "u1").to_json()
 
 
 def test_places_are_apart_and_at_the_height_of_what_they_are_linked_to() -> None:
