@@ -13,9 +13,8 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import options, schema
 from datalyr_notebook.figures.theme import PALETTE, TEXT_SIZE, escaped, shortened, themed
-from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.identity.persons import as_stitched
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.notices import say
 from datalyr_notebook.studies.match_rate import CALENDAR, match_rate
 
 MEASURES: Final = ("events", "people", "value")
@@ -54,6 +53,7 @@ def match_rate_over_time_data(
     Lines stand by their number of events, the most first; at most ``MOST_LINES`` of them. Periods
     without an event have no row. Parameters and errors are those of :func:`match_rate_over_time`.
 
+    >>> from datalyr_notebook.identity.stitching import stitch
     >>> events = pd.DataFrame({
     ...     "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z", "2026-01-06T10:00Z"], "event_name": "pageview",
     ...     "anonymous_id": ["anon_a", "anon_b", "anon_b"], "user_id": [None, "u1", "u1"],
@@ -64,9 +64,7 @@ def match_rate_over_time_data(
     1  unknown       1    1.0
     """
     unit, drawn = options.one_of(_STEP, "by", by, CALENDAR), options.one_of(_STEP, "measure", measure, MEASURES)
-    if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
-        say(f"{_STEP}: these events are not stitched; stitching them with the defaults.")
-        stitched = stitch(stitched)
+    stitched = as_stitched(_STEP, stitched)
     table = match_rate(stitched, [unit] if split is None else [split, unit], conversion=conversion)
     names = pd.Series(EVERYTHING, index=table.index) if split is None else table[split].astype(object)
     lines = names.where(names.notna(), MISSING).astype(str)
@@ -118,6 +116,7 @@ def match_rate_over_time(
 
     Examples
     --------
+    >>> from datalyr_notebook.identity.stitching import stitch
     >>> events = pd.DataFrame({
     ...     "timestamp": ["2026-01-01T10:00Z"], "event_name": "pageview", "anonymous_id": "anon_a", "user_id": "u1",
     ... })

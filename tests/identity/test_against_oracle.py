@@ -36,7 +36,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def agree(events: pd.DataFrame, stitched: pd.DataFrame, expected: list[oracle.Answer]) -> None:
+def assert_agree(events: pd.DataFrame, stitched: pd.DataFrame, expected: list[oracle.Answer]) -> None:
     """Both say the same of every row; ``expected`` has the rows that an as_of instant keeps, in input order."""
     answers = [
         (None if person != person else person, via, since)
@@ -60,7 +60,7 @@ def test_every_row_has_the_oracles_person(
     events = table(found)
     instant = None if as_of is None else pd.Timestamp(as_of, unit="us", tz="UTC")
     stitched = stitching.stitch(events, policy=policy, as_of=instant, **chosen)
-    agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of=as_of, **chosen))
+    assert_agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of=as_of, **chosen))
 
 
 @pytest.mark.parametrize("policy", SO_FAR)
@@ -71,7 +71,7 @@ def test_every_row_has_the_person_it_had_at_its_own_time(
 ) -> None:
     events = table(found)
     stitched = stitching.stitch(events, policy=policy, as_of="event", **chosen)
-    agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of="event", **chosen))
+    assert_agree(events, stitched, oracle.stitch(records(events), policy=policy, as_of="event", **chosen))
 
 
 @pytest.mark.parametrize("minutes", [1, 10, 60])
@@ -81,7 +81,7 @@ def test_a_session_is_as_long_as_the_analyst_says(minutes: int, found: list[dict
     events = table(found)
     stitched = stitching.stitch(events, session_timeout=f"{minutes}min")
     expected = oracle.stitch(records(events), policy="session", session_timeout_us=minutes * MINUTE)
-    agree(events, stitched, expected)
+    assert_agree(events, stitched, expected)
 
 
 @settings(max_examples=40)
@@ -95,4 +95,4 @@ def test_a_link_taken_away_never_was(
     taken = links.loc[np.array([data.draw(st.booleans()) for _ in range(len(links))], dtype=bool)]
     without = list(zip(taken["id"].astype(str), taken["other_id"].astype(str), taken["kind"].astype(str), strict=True))
     stitched = stitching.stitch_without(events, taken, rule)
-    agree(events, stitched, oracle.stitch(records(events), policy=policy, without=without, **chosen))
+    assert_agree(events, stitched, oracle.stitch(records(events), policy=policy, without=without, **chosen))
