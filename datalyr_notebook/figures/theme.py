@@ -47,6 +47,10 @@ SYMBOLS: Final[dict[str, str]] = {
 
 TEXT_SIZE: Final = 11
 
+BLANK: Final = " "
+"""The label of a mark without one. After an empty text plotly loses later ones of the trace when it draws again,
+as it does to fit the margins of axes."""
+
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks that reverse the direction of text, and halves of surrogate pairs."""
 

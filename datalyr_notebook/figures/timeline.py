@@ -106,7 +106,8 @@ def journey_timeline(
 
     Circles are events, diamonds touches (labeled with their channel), upright strokes ``$identify``,
     stars conversions (labeled with their value), thick lines sessions. A dashed line joins the lanes on
-    which the same user_id was identified: it is what makes these devices one person. Parameters and
+    which the same user_id was identified, an app's to that of the web device it was matched with, and those
+    of two user_ids that an ``$alias`` or a trusted trait made one person ("u1 = u2"). Parameters and
     errors are those of :func:`journey_timeline_data`, whose rows are drawn.
 
     ``title`` replaces "Journey of …"; like every other text it is shown as it is, not as HTML.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -150,7 +150,8 @@ def find_links(marks: pd.DataFrame) -> list[Link]:
     """What makes these lanes one person, in order of time; ``x`` in units of ``place``.
 
     A user_id joins the lanes it is on, from the mark that identified it on one (where there is none,
-    the first that carries it) to that on the next; a bridge joins the app's lane to the web device's.
+    the first that carries it) to that on the next; a bridge joins the app's lane to the web device's. Users
+    that share no lane and are one person nevertheless, by an ``$alias`` or a trusted trait, get a line too.
     """
     lane, place, is_device = (
         marks["lane"].cat.codes.to_numpy(),
@@ -171,7 +172,27 @@ def find_links(marks: pd.DataFrame) -> list[Link]:
         if len(web):
             # The web row that was latest when the match was made; where none was, the first.
             joined[web[max(int(np.searchsorted(web, row)) - 1, 0)], row] = label
+    joined |= _merged(own, lane, joined)
     return [Link((place[a], place[b]), (int(lane[a]), int(lane[b])), words) for (a, b), words in joined.items()]
+
+
+def _merged(
+    own: pd.DataFrame, lane: npt.NDArray[np.integer], joined: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """The pairs of marks that join lanes which no other pair joins, named "one user = the other".
+
+    ``own``: the first mark of each user on each lane, in order of time; ``joined``: the pairs known so far.
+    """
+    group = np.arange(lane.max(initial=-1) + 1)
+    for one, other in joined:
+        group[group == group[lane[other]]] = group[lane[one]]
+    rows, users, merged = own.index.to_numpy(), own["user_id"].tolist(), {}
+    for at, row in enumerate(rows):
+        known = np.flatnonzero(group[lane[rows[:at]]] == group[lane[rows[0]]])
+        if len(known) and group[lane[row]] != group[lane[rows[0]]]:
+            merged[rows[known[-1]], row] = f"{shortened(users[known[-1]], 16)} = {shortened(users[at], 16)}"
+            group[group == group[lane[row]]] = group[lane[rows[0]]]
+    return merged
 
 
 def thinned(marks: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook.figures.theme import FAINT, INK, PALETTE, SYMBOLS, TEXT_SIZE, channel_color, escaped, shortened
+from datalyr_notebook.figures.theme import (
+    BLANK,
+    FAINT,
+    INK,
+    PALETTE,
+    SYMBOLS,
+    TEXT_SIZE,
+    channel_color,
+    escaped,
+    shortened,
+)
 from datalyr_notebook.figures.timeline_axis import Axis
 from datalyr_notebook.figures.timeline_labels import LABELED, LinkName, Placed, name_links, place_labels
 from datalyr_notebook.figures.timeline_marks import Link, find_links, texts
@@ -88,7 +98,7 @@ def _links(timeline: Timeline, links: Sequence[Link], names: Sequence[LinkName])
         "y": [y for link, name in named for y in (link.lanes[0], name.height, link.lanes[1], None)],
         "mode": "lines+text",
         "name": "identity link",
-        "text": [text for _, name in named for text in ("", escaped(name.text), "", "")],
+        "text": [text for _, name in named for text in (BLANK, escaped(name.text) or BLANK, BLANK, BLANK)],
         "textposition": [name.position for _, name in named for _ in range(4)],
         "textfont": _TEXT,
         "line": {"width": 1.5, "dash": "dash", "color": PALETTE[1]},
@@ -122,7 +132,7 @@ def _marks(timeline: Timeline, labels: Mapping[int, Placed]) -> list[go.Scatter]
                 y=marks["lane"].cat.codes.to_numpy()[rows],
                 mode="markers+text" if kind in LABELED else "markers",
                 name=escaped(name),
-                text=[label.text for label in placed] if kind in LABELED else None,
+                text=[label.text or BLANK for label in placed] if kind in LABELED else None,
                 textposition=[label.position for label in placed] if kind in LABELED else None,
                 textfont=_TEXT,
                 hovertext=hovers[rows],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened
+from datalyr_notebook.figures.theme import BLANK, INK, PALETTE, TEXT_SIZE, escaped, shortened
 from datalyr_notebook.figures.timeline_axis import WIDTH, Axis, Span, take, width_of
 from datalyr_notebook.figures.trait_timeline_rows import TraitTimeline, value_text
 from datalyr_notebook.order import Flags, Ints
@@ -61,7 +61,7 @@ def trait_traces(timeline: TraitTimeline) -> list[go.Bar | go.Scatter]:
         chosen = np.flatnonzero(state == name)
         if len(chosen):
             beside = is_out if name == "holds" else _has_room(rows, state == name, axis)
-            text = np.where(beside[chosen], label[chosen], "")
+            text = np.where(beside[chosen], label[chosen], BLANK)
             traces.append(_marks(rows.iloc[chosen], name, symbol, color, at, text, hovers[chosen]))
     return traces
 

@@ -247,7 +247,7 @@ def test_a_dashed_line_with_the_user_id_joins_the_lanes() -> None:
     # The desktop's identify (lane 1) and the phone's (lane 0); the server's are no device.
     assert link.y == (1, 0.5, 0, None)
     assert (link.x[0], link.x[2]) == (rows.loc["e05", "x"], rows.loc["e11", "x"])
-    assert (link.text, link.line.dash) == (("", "user_789", "", ""), "dash")
+    assert (link.text, link.line.dash) == ((" ", "user_789", " ", " "), "dash")
 
 
 def test_a_bridge_joins_the_app_to_the_web_device() -> None:
@@ -266,7 +266,46 @@ def test_a_bridge_joins_the_app_to_the_web_device() -> None:
     ).assign(web_visitor_id=[None, PHONE], match_method=pd.Categorical([None, "ip"]))
 
     link = trace(journey_timeline(events, "kate"), "identity link")
-    assert (link.y, link.text) == ((0, 0.5, 1, None), ("", "bridge: ip", "", ""))
+    assert (link.y, link.text) == ((0, 0.5, 1, None), (" ", "bridge: ip", " ", " "))
+
+
+def links(*rows: tuple[int, str, str, str], **columns: list[str | None]) -> list[tuple[float, float, str]]:
+    """The lanes that dashed lines join, and their names; rows of day, device, user and event name."""
+    table = stitched(
+        [
+            {"timestamp": f"2025-09-{day:02}T10:00Z", "anonymous_id": device, "user_id": user, "event_name": name}
+            | {"person_id": "u1"}
+            for day, device, user, name in rows
+        ]
+    ).assign(**columns)
+    drawn = [one for one in journey_timeline(table, "u1").data if one.name == "identity link"]
+    return [(one.y[at], one.y[at + 2], one.text[at + 1]) for one in drawn for at in range(0, len(one.y), 4)]
+
+
+def test_users_who_are_one_person_by_a_trusted_trait_or_an_alias_are_joined() -> None:
+    # Three devices, each with a user of its own, and nothing else that joins them.
+    apart = ((1, "a", "u1", "$identify"), (2, "b", "u2", "$identify"), (3, "c", "u3", "pageview"))
+    assert links(*apart) == [(0, 1, "u1 = u2"), (1, 2, "u2 = u3")]
+    alias = ((1, "a", "u1", "pageview"), (2, "b", "u2", "$alias"))
+    assert links(*alias, previous_id=[None, "u1"]) == [(0, 1, "u1 = u2")]
+
+
+def test_users_whose_lanes_are_joined_already_get_no_line_of_their_own() -> None:
+    # u2 logs in where u1 was: the lane has both.
+    one_lane = ((1, "a", "u1", "$identify"), (2, "a", "u2", "$identify"), (3, "b", "u2", "$identify"))
+    assert links(*one_lane) == [(0, 1, "u2")]
+    # u2 has two devices: one line from u1, one between the two.
+    two_lanes = ((1, "a", "u1", "$identify"), (2, "b", "u2", "$identify"), (3, "c", "u2", "$identify"))
+    assert sorted(links(*two_lanes)) == [(0, 1, "u1 = u2"), (1, 2, "u2")]
+
+
+def test_names_of_other_users_are_shown_as_text() -> None:
+    assert links((1, "a", "u1", "$identify"), (2, "b", "<b>$x$", "$identify")) == [(0, 1, "u1 = &lt;b&gt;&#36;x&#36;")]
+
+
+def test_a_mark_without_a_label_has_a_blank_as_plotly_loses_what_follows_an_empty_text() -> None:
+    figure = journey_timeline(user_789(), "user_789")
+    assert not [text for one in figure.data for text in (one.text or ()) if text == ""]
 
 
 def test_an_alias_names_both_users() -> None:
@@ -565,7 +604,7 @@ def test_labels_that_would_overlap_are_moved_or_left_to_the_hover() -> None:
     texts, places = trace(figure, "touch: Direct").text, trace(figure, "touch: Direct").textposition
 
     # Four lines of labels (two above, two below), each 440 pixels wide, hold labels of 45 pixels.
-    shown = [(text, place.split()[0]) for text, place in zip(texts, places, strict=True) if text]
+    shown = [(text, place.split()[0]) for text, place in zip(texts, places, strict=True) if text.strip()]
     assert 4 < len(shown) <= 36
     assert {text for text, _ in shown} == {"Direct", "Direct<br>\u00a0", "\u00a0<br>Direct"}
 
@@ -590,7 +629,7 @@ def test_a_user_who_is_identified_again_on_a_device_is_named_once() -> None:
     times = ("2025-09-01T10:00Z", "2025-09-03T10:00Z", "2025-09-05T10:00Z")
     figure = journey_timeline(short(*times, event_name="$identify", user_id="u1"), "u1")
 
-    assert trace(figure, "identify").text == ("u1", "", "")
+    assert trace(figure, "identify").text == ("u1", " ", " ")
 
 
 @pytest.mark.parametrize("color", [*theme.PALETTE, *theme.CHANNEL_COLORS.values(), theme.INK])

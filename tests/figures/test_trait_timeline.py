@@ -171,7 +171,7 @@ def test_of_crosses_that_stand_close_only_the_first_is_labeled() -> None:
         ("2026-07-01T10:00Z", "pageview", "web", None),
     )
     (crosses,) = [one for one in trait_timeline(events, "u1", sources=["node"]).data if one.name == "never held"]
-    assert tuple(crosses.text) == ("free", "")
+    assert tuple(crosses.text) == ("free", " ")
     assert "none" in crosses.hovertext[1]
 
 
