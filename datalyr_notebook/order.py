@@ -104,6 +104,15 @@ def span(time: Ints, group: npt.NDArray[np.integer], groups: int) -> tuple[Ints,
     return first, last
 
 
+def has_several(group: npt.NDArray[np.integer], value: npt.NDArray[np.integer], groups: int) -> Flags:
+    """Which of the groups 0..groups-1 have several values (all ≥ 0); nothing is sorted."""
+    one = np.full(groups, -1, dtype=np.int64)
+    one[group] = value
+    flags = np.zeros(groups, dtype=bool)
+    flags[group[one[group] != value]] = True
+    return flags
+
+
 def by_group_and_time(group: Ints, time: Ints) -> Ints:
     """Sort by two integers, as one where both fit into 63 bits (twice as fast)."""
     if not len(time):

@@ -22,10 +22,9 @@ from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.ties import find_ties
 from datalyr_notebook.identity.timeline import Places
-from datalyr_notebook.loading.encoding import in_order, matches
+from datalyr_notebook.loading.encoding import matches, part_of
 from datalyr_notebook.order import Flags, Ints
 
-_IDS = ("anonymous_id", "user_id", "new_user_id")
 _POLICY_OF_SESSIONS = "session"
 
 
@@ -40,8 +39,7 @@ def own_rows_at_event(views: Views, rule: StitchRule) -> Owners:
     rows = np.flatnonzero(world >= 0)
     if not len(rows):
         return owners
-    table = views.events.iloc[rows]
-    table = table.assign(**{name: in_order(table[name]) for name in _IDS if name in table.columns})
+    table = part_of(views.events, rows)
     number = pd.factorize(world[rows])[0]
     instant = _dense_rank(number, views.time[rows])
     last = np.zeros(int(number.max()) + 1, dtype=np.int64)

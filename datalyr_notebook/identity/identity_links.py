@@ -11,7 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.identity.collecting import find_evidence, find_trusted
-from datalyr_notebook.identity.links import Members, find_aliases, find_bridges, own_aliases
+from datalyr_notebook.identity.links import DeviceAliases, Members, Merges, find_aliases, find_bridges, own_aliases
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
@@ -69,8 +69,9 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
 
 def find_links(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
     """The evidence in codes, in no order that means anything."""
-    shown = [*_own(events, members), *_bridges(events, members, rule.bridges)]
-    return join_links(count_links(events, shown), _traits(events, members, rule))
+    aliases, merges = find_aliases(events, members)
+    shown = [*_own(events, members, aliases, merges), *_bridges(events, members, rule.bridges)]
+    return join_links(count_links(events, shown), _traits(events, members, rule, aliases))
 
 
 def take_links(links: LinkCodes, at: npt.NDArray[np.integer]) -> LinkCodes:
@@ -160,11 +161,10 @@ def _cells(events: pd.DataFrame, column: str, rows: Ints) -> npt.NDArray[np.obje
     return cells
 
 
-def _own(events: pd.DataFrame, members: Members) -> list[Shown]:
+def _own(events: pd.DataFrame, members: Members, aliases: DeviceAliases, merges: Merges) -> list[Shown]:
     """Rows that carry both ids (``$identify`` calls, and all other events), and what ``$alias`` rows say."""
     users = len(members.users)
-    aliases, merges = find_aliases(events, members)
-    is_event = (members.user >= 0) & members.is_device[members.device]
+    is_event = find_evidence(members)
     is_event[own_aliases(members, aliases)] = False
     is_identify = is_event & order.is_named(events, ("$identify",))
     own = {"identify": np.flatnonzero(is_identify), "event": np.flatnonzero(is_event & ~is_identify)}
@@ -184,8 +184,7 @@ def _bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> 
     ]
 
 
-def _traits(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
-    aliases, _ = find_aliases(events, members)
+def _traits(events: pd.DataFrame, members: Members, rule: StitchRule, aliases: DeviceAliases) -> LinkCodes:
     merges = find_trusted(events, members, rule, aliases, find_evidence(members))[0].merges
     kind = np.array([f"trait:{trait}" for trait in merges.trait], dtype=object)
     known_from, once = merges.known_from, np.ones(len(merges.user), dtype=np.int64)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
@@ -82,17 +81,8 @@ def _named(events: pd.DataFrame, collected: Collected) -> _Named:
     row = np.append(own, aliases.row)
     device = np.append(members.device[own], aliases.device).astype(np.int64)
     user = collected.canon.user[np.append(members.user[own], aliases.user)].astype(np.int64)
-    several = _have_several(device, user, len(members.devices))
+    # Only devices on which not every place names the same user are sorted.
+    several = order.has_several(device, user, len(members.devices))[device]
     row, device, user = row[several], device[several], user[several]
     inorder = order.event_order(events, within=device, rows=row)
     return _Named(device[inorder], user[inorder])
-
-
-def _have_several(device: Ints, user: Ints, devices: int) -> npt.NDArray[np.bool_]:
-    """Places of devices on which not every place names the same user: only those are sorted."""
-    one = np.full(devices, -1, dtype=np.int64)
-    one[device] = user
-    several = np.zeros(devices, dtype=bool)
-    several[device[one[device] != user]] = True
-    places: npt.NDArray[np.bool_] = several[device]
-    return places

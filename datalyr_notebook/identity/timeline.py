@@ -19,7 +19,7 @@ from datalyr_notebook.identity.components import EVER
 from datalyr_notebook.identity.neighbors import Line, edge, nearest
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.sessions import number_sessions
-from datalyr_notebook.order import Flags, Ints, event_order
+from datalyr_notebook.order import Flags, Ints, event_order, has_several
 
 _NEVER = int(np.iinfo(np.int64).max)
 
@@ -89,7 +89,7 @@ class Timeline:
     @cached_property
     def _has_several(self) -> Flags:
         """Per device whether it names several user_ids."""
-        return _differing(self.places.device[self.evidence], self.places.user[self.evidence], self._devices)
+        return has_several(self.places.device[self.evidence], self.places.user[self.evidence], self._devices)
 
     @cached_property
     def _runs(self) -> _Runs:
@@ -140,7 +140,7 @@ class Timeline:
     def crowded(self) -> dict[int, int]:
         """The devices over the limit, and how many users each has named."""
         device, users = self.places.device[self.evidence].astype(np.int64), len(self.canon.user)
-        at = _differing(device, self._persons, self._devices)[device]
+        at = has_several(device, self._persons, self._devices)[device]
         pairs = pd.unique(device[at] * users + self._persons[at])
         counts = np.bincount(pairs // users)
         return {device: int(counts[device]) for device in np.flatnonzero(counts > self._limit).tolist()}
@@ -272,12 +272,3 @@ class Neighbors:
     def _confined(self, found: Ints, in_session: Callable[[], Ints]) -> Ints:
         """A crowded device gives its anonymous events a user only from their own session."""
         return found if self._is_crowded is None else np.where(self._is_crowded, in_session(), found)
-
-
-def _differing(group: npt.NDArray[np.integer], value: npt.NDArray[np.integer], groups: int) -> Flags:
-    """Per group whether it has several values."""
-    one = np.full(groups, -1, dtype=np.int64)
-    one[group] = value
-    flags = np.zeros(groups, dtype=bool)
-    flags[group[one[group] != value]] = True
-    return flags

@@ -62,6 +62,15 @@ def in_order(values: pd.Series) -> pd.Series:
     return from_numbers(plain.cat.codes.to_numpy(), plain.cat.categories, plain.index, given=plain)
 
 
+def part_of(table: pd.DataFrame, rows: npt.NDArray[np.integer]) -> pd.DataFrame:
+    """Some rows as a small table: without the texts of all the others among its categories."""
+    if len(rows) == len(table):
+        return table
+    part = table.iloc[rows]
+    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return part.assign(**{name: in_order(part[name]) for name in coded})
+
+
 def relabel(values: pd.Series, texts: Sequence[str | None]) -> pd.Series:
     """A category column with another text, or null, for each of its categories; equal texts become one."""
     place, distinct = pd.factorize(np.array([*texts, None], dtype=object))

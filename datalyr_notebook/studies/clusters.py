@@ -17,7 +17,7 @@ from datalyr_notebook.identity.components import connect
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.ties import find_ties
-from datalyr_notebook.loading.encoding import in_order, matches
+from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.order import Flags, Ints
 
 
@@ -58,15 +58,6 @@ def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterabl
         members=members,
         is_uncertain=is_uncertain,
     )
-
-
-def part_of(events: pd.DataFrame, rows: Ints) -> pd.DataFrame:
-    """Some rows as a small table: without the ids of all the others among its categories."""
-    if len(rows) == len(events):
-        return events
-    part = events.iloc[rows]
-    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return part.assign(**{name: in_order(part[name]) for name in coded})
 
 
 def _refunded(events: pd.DataFrame, refund_events: tuple[str, ...], first: int) -> tuple[Ints, Ints]:

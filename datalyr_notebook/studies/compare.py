@@ -310,12 +310,11 @@ def _users(events: pd.DataFrame) -> Ints:
     device, user = order.codes(events, "anonymous_id"), order.codes(events, "user_id")
     rows = np.flatnonzero((device >= 0) & (user >= 0))
     device, user = device[rows], user[rows]
-    one = np.full(int(order.codes(events, "anonymous_id").max(initial=-1)) + 1, -1, dtype=np.int64)
-    one[device] = user
-    users = (one >= 0).astype(np.int64)
-    several = np.zeros(len(one), dtype=bool)
-    several[device[one[device] != user]] = True
+    devices = int(order.codes(events, "anonymous_id").max(initial=-1)) + 1
+    users = np.zeros(devices, dtype=np.int64)
+    users[device] = 1
+    several = order.has_several(device, user, devices)
     at = np.flatnonzero(several[device])
     pairs = pd.DataFrame({"device": device[at], "user": user[at]}).drop_duplicates()
-    counts: Ints = np.where(several, np.bincount(pairs["device"], minlength=len(one)), users)
+    counts: Ints = np.where(several, np.bincount(pairs["device"], minlength=devices), users)
     return counts

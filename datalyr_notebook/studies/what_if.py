@@ -15,10 +15,11 @@ from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without
 from datalyr_notebook.journeys.conversions import Conversion
+from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.rendering import counted
-from datalyr_notebook.studies.clusters import find_clusters, part_of
+from datalyr_notebook.studies.clusters import find_clusters
 from datalyr_notebook.studies.difference import Crediting, Difference, split_options, study_rule, tables
 
 LINK_KEY: Final = ["id", "other_id", "kind"]
