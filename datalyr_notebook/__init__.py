@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from datalyr_notebook.accessor import DatalyrAccessor
 from datalyr_notebook.attribution.attribute import attribute
-from datalyr_notebook.attribution.models import MODELS
+from datalyr_notebook.attribution.models import MODELS, register_model
+from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.result import Attribution
-from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastNonDirect, LastTouch, Linear
+from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastClick, LastNonDirect, LastTouch, SessionTouch
+from datalyr_notebook.attribution.shares import (
+    CustomWeights,
+    FullPath,
+    InverseJ,
+    JShaped,
+    Linear,
+    Participation,
+    PositionBased,
+    TimeDecay,
+    WShaped,
+)
 from datalyr_notebook.errors import DatalyrError
 from datalyr_notebook.identity.explain import LinkExplanation, explain_link
 from datalyr_notebook.identity.identity_links import identity_links
@@ -42,19 +54,30 @@ __all__ = [
     "MODELS",
     "POLICIES",
     "Attribution",
+    "CustomWeights",
     "DatalyrAccessor",
     "DatalyrError",
     "FirstTouch",
+    "FullPath",
     "Hybrid",
+    "InverseJ",
+    "JShaped",
+    "LastClick",
     "LastNonDirect",
     "LastTouch",
     "Linear",
     "LinkExplanation",
     "LoadReport",
+    "Participation",
+    "PathCounts",
     "PolicyComparison",
+    "PositionBased",
     "Restatement",
+    "SessionTouch",
     "StitchRule",
     "StitchScore",
+    "TimeDecay",
+    "WShaped",
     "WhatIf",
     "attribute",
     "compare_policies",
@@ -71,6 +94,7 @@ __all__ = [
     "normalize_events",
     "people",
     "read_events",
+    "register_model",
     "restate",
     "score_stitching",
     "shared_devices",

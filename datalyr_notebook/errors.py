@@ -185,6 +185,25 @@ class ModelError(DatalyrError, ValueError):
         )
 
 
+class PathError(DatalyrError, ValueError):
+    """Paths of channels that cannot be read, or written."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        super().__init__(f"PathCounts needs paths of channels and their numbers, but {problem}. {fix}.")
+
+
+class PathModelError(DatalyrError, TypeError):
+    """A model that needs more than the order of channels."""
+
+    def __init__(self, model: str, needs: Iterable[str]) -> None:
+        self.model, self.needs = model, list(needs)
+        super().__init__(
+            f"{model}.allocate needs {' and '.join(self.needs)} of every touch, which paths of channels do not say. "
+            f"Use attribute(stitched, model=dn.{model}()) on events, or a model of order alone such as Linear."
+        )
+
+
 def shown(value: object, *, width: int = 80) -> str:
     """A value as an error shows it: its repr, cut in the middle when long."""
     try:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, options, schema
+from datalyr_notebook import errors, order, schema
 from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.models import Models, resolve
-from datalyr_notebook.attribution.result import Attribution, Counting, grouping
-from datalyr_notebook.identity.stitching import stitch
-from datalyr_notebook.journeys.conversions import (
-    Conversion,
-    ConversionRows,
-    conversion_kinds,
-    conversion_rows,
-    rows_of_converters,
+from datalyr_notebook.attribution.protocol import FittedModel, Model, TotalModel, TouchModel
+from datalyr_notebook.attribution.reading import (
+    Evidence,
+    Names,
+    Reading,
+    channel_groups,
+    find_evidence,
+    population,
+    read_options,
 )
-from datalyr_notebook.journeys.touches import TouchRows, check_options, touch_channels, touch_rows
-from datalyr_notebook.journeys.visits import find_visits
-from datalyr_notebook.journeys.windows import Journeys, find_journeys
+from datalyr_notebook.attribution.result import Attribution, grouping
+from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, rows_of_converters
+from datalyr_notebook.journeys.lookback import LookbackOption
+from datalyr_notebook.journeys.paths import Floats
+from datalyr_notebook.journeys.transforms import PathOption
 from datalyr_notebook.notices import say
-from datalyr_notebook.order import Flags, Ints
 
 
 def attribute(
@@ -31,12 +35,18 @@ def attribute(
     *,
     conversion: Conversion = "purchase",
     model: Models = "hybrid",
-    lookback: str | pd.Timedelta | None = "90D",
+    lookback: LookbackOption = "90D",
     by: str | Iterable[str] = "channel",
     level: str = "session",
+    channels: Any = None,  # noqa: ANN401  (a list of records, checked where it is read)
+    touches_feed: str = "every",
+    evidence: str = "all",
     refunds: str = "net",
     refund_events: Iterable[str] = ("refund",),
     rates: Mapping[str, float] | None = None,
+    include: Names | None = None,
+    exclude: Names | None = None,
+    path: PathOption = (),
     app_direct: bool = False,
     session_timeout: str | pd.Timedelta = "30min",
 ) -> Attribution:
@@ -65,79 +75,65 @@ def attribute(
         model      channel  conversions  credit
     0  hybrid  Paid Social          1.0   99.99
     """
-    models, refund_events = resolve(model), tuple(refund_events)
-    lookback_us = None if lookback is None else options.microseconds("attribute", "lookback", lookback)
-    columns = grouping(by)
+    models, columns = resolve(model), grouping(by)
+    reading = read_options(
+        "attribute",
+        lookback=lookback,
+        level=level,
+        channels=channels,
+        touches_feed=touches_feed,
+        evidence=evidence,
+        refunds=refunds,
+        refund_events=refund_events,
+        rates=rates,
+        include=include,
+        exclude=exclude,
+        path=path,
+        app_direct=app_direct,
+        session_timeout=session_timeout,
+    )
     if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
         say("attribute: these events were not stitched yet, so stitch(events) ran first with its defaults.")
         stitched = stitch(stitched)
     if schema.is_judged_at_event(stitched):
         raise errors.JudgedAtEventError("attribute")
-    timeout_us = check_options("attribute", stitched, level, session_timeout)
     kinds = conversion_kinds(stitched, conversion)
-    # The others' rows cannot matter: touches, conversions and weights are functions of one person's rows.
-    at = rows_of_converters(stitched, kinds, refund_events)
-    counting = Counting(level=level, app_direct=app_direct, timeout_us=timeout_us)
-    found = find_evidence(
-        stitched,
-        at,
-        kinds,
-        counting=counting,
-        lookback_us=lookback_us,
-        refunds=refunds,
-        refund_events=refund_events,
-        rates=rates,
-    )
+    stages = _stages(stitched, models)
+    is_of_all = any(isinstance(one, TotalModel | FittedModel) for one in models.values())
+    # Touches, conversions and weights are functions of one person's rows: without a model that looks at
+    # everybody, the rows of people who do not convert cannot matter.
+    at = np.arange(len(stitched)) if is_of_all else rows_of_converters(stitched, kinds, reading.refund_events)
+    found = find_evidence(stitched, at, kinds, reading, stages=stages)
     return Attribution(
         stitched=stitched,
-        touch_rows=found.touches,
-        conversion_rows=found.conversions,
-        channel_of=found.channel_of,
-        journeys=found.journeys,
+        evidence=found,
+        kinds=kinds,
         models=models,
-        weights={name: weigh(found.journeys, one) for name, one in models.items()},
+        weights=_weights(stitched, found, models, reading),
         grouped_by=columns,
-        lookback_us=lookback_us,
-        counting=counting,
+        reading=reading,
+        is_of_all=is_of_all,
     )
 
 
-class Evidence(NamedTuple):
-    """What some people's rows say of their conversions: all that a model needs."""
+def _weights(
+    stitched: pd.DataFrame, found: Evidence, models: Mapping[str, Model], reading: Reading
+) -> dict[str, Floats]:
+    """The weights of each touch model; one that looks at everybody is fitted on everybody's channels first."""
+    fitting = [one for one in models.values() if isinstance(one, FittedModel)]
+    counts = population(stitched, found, reading, channel_groups(found)).counts if fitting else None
+    weights = {}
+    for name, one in models.items():
+        model = one.fit(counts) if isinstance(one, FittedModel) and counts is not None else one
+        if isinstance(model, TouchModel):
+            weights[name] = weigh(found.journeys, model)
+    return weights
 
-    touches: TouchRows
-    conversions: ConversionRows
-    channel_of: pd.Categorical
-    journeys: Journeys
 
-
-def find_evidence(
-    stitched: pd.DataFrame,
-    at: Ints,
-    kinds: Mapping[str, Flags],
-    *,
-    counting: Counting,
-    lookback_us: int | None,
-    refunds: str,
-    refund_events: Iterable[str],
-    rates: Mapping[str, float] | None,
-) -> Evidence:
-    """Touches, conversions and journeys of the persons whose rows stand ``at`` these places.
-
-    All rows of a person, or none, stand there. Touches and conversions point into ``stitched``.
-    """
-    part = stitched.iloc[at]
-    visits = find_visits(part, counting.timeout_us)
-    touches = touch_rows(part, visits, level=counting.level, app_direct=counting.app_direct)
-    conversions = conversion_rows(
-        part,
-        visits,
-        kinds={kind: mask[at] for kind, mask in kinds.items()},
-        refunds=refunds,
-        refund_events=refund_events,
-        rates=rates,
-        timeout_us=counting.timeout_us,
-    )
-    channel_of = touch_channels(part, touches)
-    journeys = find_journeys(part, touches, conversions, channel_of=channel_of, lookback_us=lookback_us)
-    return Evidence(touches.seen_from(at), conversions.seen_from(at), channel_of, journeys)
+def _stages(stitched: pd.DataFrame, models: Mapping[str, Model]) -> tuple[str, ...]:
+    """The events that models look for in a journey; those that never happen are told."""
+    asked = {stage: name for name, one in models.items() for stage in getattr(one, "stage_events", ())}
+    for stage, name in asked.items():
+        if len(stitched) and not order.is_named(stitched, (stage,)).any():
+            say(f"attribute: no event is named {errors.shown(stage)}, the stage that the model {name!r} looks for.")
+    return tuple(asked)

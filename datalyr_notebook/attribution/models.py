@@ -1,26 +1,13 @@
-"""Attribution models: what one is, and the visible table of those that exist."""
+"""Attribution models: the visible table of those that exist, and how one is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol, TypeAlias, runtime_checkable
-
-import numpy as np
-import numpy.typing as npt
+from typing import Final, TypeAlias
 
 from datalyr_notebook import errors
-from datalyr_notebook.attribution import rules
-from datalyr_notebook.journeys.windows import Journeys
-
-
-@runtime_checkable
-class Model(Protocol):
-    """A touch model: shares each conversion out among its touches."""
-
-    def weights(self, journeys: Journeys) -> npt.NDArray[np.float64]:
-        """Weights ≥ 0, one a place of the journeys, that sum to 1 within each journey."""
-        ...
-
+from datalyr_notebook.attribution import rules, shares
+from datalyr_notebook.attribution.protocol import FittedModel, Model, TotalModel, TouchModel
 
 Models: TypeAlias = "str | Model | Iterable[str | Model] | Mapping[str, str | Model]"
 
@@ -28,37 +15,79 @@ MODELS: Final[dict[str, Callable[[], Model]]] = {
     "hybrid": rules.Hybrid,
     "first_touch": rules.FirstTouch,
     "last_touch": rules.LastTouch,
+    "session_touch": rules.SessionTouch,
+    "last_click": rules.LastClick,
     "last_non_direct": rules.LastNonDirect,
-    "linear": rules.Linear,
+    "linear": shares.Linear,
+    "time_decay": shares.TimeDecay,
+    "position_based": shares.PositionBased,
+    "j_shaped": shares.JShaped,
+    "inverse_j": shares.InverseJ,
+    "w_shaped": shares.WShaped,
+    "full_path": shares.FullPath,
+    "participation": shares.Participation,
 }
 """Name → what makes the model with its default parameters."""
 
 
-def resolve(given: Models) -> dict[str, Model]:
-    """The models asked for, by name, in the order asked for.
+def register_model(name: str, factory: Callable[[], Model]) -> None:
+    """Add a model to ``MODELS``, so that ``model=name`` finds it.
 
-    >>> list(resolve(["linear", "hybrid"]))
-    ['linear', 'hybrid']
+    ``factory`` makes the model when called without arguments: a class, or a function. A model has
+    ``weights(journeys)`` (one number ≥ 0 a touch, summing to 1 in each journey), ``fit(path_counts)`` (which
+    answers such a model) or ``totals(path_counts)``. Raises OptionError for a name that is taken, and for
+    a factory that makes no model.
+
+    >>> register_model("slow_decay", lambda: shares.TimeDecay(half_life_days=30))
+    >>> MODELS.pop("slow_decay")().half_life_days
+    30
+    """
+    if not isinstance(name, str) or not name.strip() or name in MODELS:
+        raise errors.OptionError("register_model", "name", name, f"a name that is not one of {', '.join(MODELS)}")
+    if not callable(factory) or not _is_model(factory()):
+        words = "a class or function that makes a model: an object with weights(), fit() or totals()"
+        raise errors.OptionError("register_model", "factory", factory, words)
+    MODELS[name] = factory
+
+
+def resolve(given: Models) -> dict[str, Model]:
+    """The models asked for, by name, in the order asked for; a second of one name is numbered.
+
+    >>> list(resolve(["linear", "hybrid", shares.Linear(per="channel")]))
+    ['linear', 'hybrid', 'linear_2']
     """
     if isinstance(given, Mapping):
         return {str(name): _one(model) for name, model in given.items()}
-    asked = [given] if isinstance(given, str | Model) else list(given)
+    asked = [given] if isinstance(given, str) or _is_model(given) or not isinstance(given, Iterable) else list(given)
     if not asked:
         raise errors.OptionError("attribute", "model", given, MODELS)
-    return {_name(model): _one(model) for model in asked}
+    found: dict[str, Model] = {}
+    for one in asked:
+        model, name = _one(one), _name(one)
+        if isinstance(one, str) and one in found:
+            continue
+        number = next(count for count in range(1, len(asked) + 1) if (_numbered(name, count)) not in found)
+        found[_numbered(name, number)] = model
+    return found
 
 
-def _one(model: str | Model) -> Model:
-    if isinstance(model, str):
-        if model not in MODELS:
-            raise errors.OptionError("attribute", "model", model, MODELS)
+def _numbered(name: str, count: int) -> str:
+    return name if count == 1 else f"{name}_{count}"
+
+
+def _is_model(given: object) -> bool:
+    return isinstance(given, TouchModel | FittedModel | TotalModel) and not isinstance(given, type)
+
+
+def _one(model: object) -> Model:
+    if isinstance(model, str) and model in MODELS:
         return MODELS[model]()
-    if not isinstance(model, Model) or isinstance(model, type):
+    if not isinstance(model, TouchModel | FittedModel | TotalModel) or isinstance(model, type):
         raise errors.OptionError("attribute", "model", model, MODELS)
     return model
 
 
-def _name(model: str | Model) -> str:
+def _name(model: object) -> str:
     if isinstance(model, str):
         return model
     return next((name for name, factory in MODELS.items() if factory is type(model)), type(model).__name__)

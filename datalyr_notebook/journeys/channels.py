@@ -23,6 +23,7 @@ from datalyr_notebook.loading.hosts import SITES, host_of, longest_match
 Condition = str | Collection[str] | re.Pattern[str]
 """What a field must be: a text, one of several, or a pattern found in it. A missing field is blank."""
 
+DIRECT: Final = "Direct"
 UNASSIGNED: Final = "Unassigned"
 
 
@@ -151,7 +152,7 @@ _EMAIL: Final = ("email", "e-mail", "e_mail", "e mail")
 _SOCIAL: Final = ("social", "social-network", "social-media", "sm", "social network", "social media")
 
 DEFAULT_CHANNELS: Final[tuple[ChannelRule, ...]] = (
-    ChannelRule("Direct", source=DIRECT_SOURCES, medium=DIRECT_MEDIUMS),
+    ChannelRule(DIRECT, source=DIRECT_SOURCES, medium=DIRECT_MEDIUMS),
     ChannelRule("Cross-network", campaign=re.compile("cross-network")),
     ChannelRule("Paid Shopping", category="shopping", medium=_PAID),
     ChannelRule("Paid Shopping", campaign=_SHOP, medium=_PAID),
@@ -235,3 +236,9 @@ def _channel(touch: dict[str, str | None], rules: Sequence[ChannelRule]) -> str:
     known = {field: text.strip().casefold() for field, text in touch.items() if text}
     known["category"] = source_category(known.get("source", ""))
     return next((rule.name for rule in rules if rule.matches(known)), UNASSIGNED)
+
+
+def channel_rules(step: str, channels: object) -> tuple[ChannelRule, ...]:
+    """STUB until the channels branch lands."""
+    del step, channels
+    return DEFAULT_CHANNELS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
 from datalyr_notebook.hashing import hash_rows
-from datalyr_notebook.journeys.channels import assign_channels
+from datalyr_notebook.journeys.channels import DEFAULT_CHANNELS, DIRECT, ChannelRule, assign_channels
 from datalyr_notebook.journeys.visits import Visits, find_visits
 from datalyr_notebook.loading.evidence import DIRECT_MEDIUMS, DIRECT_SOURCES
 from datalyr_notebook.order import Flags, Ints
@@ -102,22 +103,43 @@ def touch_rows(stitched: pd.DataFrame, visits: Visits, *, level: str, app_direct
     return TouchRows(row[inorder], is_fallback[inorder], visits.number[row[inorder]])
 
 
-def touch_table(stitched: pd.DataFrame, found: TouchRows) -> pd.DataFrame:
+def touch_table(
+    stitched: pd.DataFrame, found: TouchRows, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS
+) -> pd.DataFrame:
     """Touch rows as a table."""
     columns: dict[str, object] = {}
     for name, kind, _ in schema.TOUCHES:
         if name not in ("touch_id", "channel"):
             columns[name] = touch_column(stitched, found, name, kind)
     columns["touch_id"] = event_keys(stitched, found.row)
-    columns["channel"] = touch_channels(stitched, found)
+    columns["channel"] = touch_channels(stitched, found, rules)
     return pd.DataFrame(columns)[schema.names(schema.TOUCHES)]
 
 
-def touch_channels(stitched: pd.DataFrame, found: TouchRows) -> pd.Categorical:
+def touch_channels(
+    stitched: pd.DataFrame, found: TouchRows, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS
+) -> pd.Categorical:
     """Each touch's channel."""
+    return assign_channels(_clues(stitched, found), rules)
+
+
+def direct_touches(
+    stitched: pd.DataFrame, found: TouchRows, channel_of: pd.Categorical, rules: Sequence[ChannelRule]
+) -> Flags:
+    """Which touches are direct: by their channel, or by their evidence where other rules gave it another name."""
+    named = np.append(channel_of.categories == DIRECT, [False])[channel_of.codes]
+    if rules is not DEFAULT_CHANNELS:
+        evident = assign_channels(_clues(stitched, found), DEFAULT_CHANNELS[:1])
+        named |= np.append(evident.categories == DIRECT, [False])[evident.codes]
+    flags: Flags = named
+    return flags
+
+
+def _clues(stitched: pd.DataFrame, found: TouchRows) -> pd.DataFrame:
+    """What channel rules read of touches."""
     optional = ("campaign", "click_id_type")
     read = ["source", "medium", *(name for name in optional if name in stitched.columns), "sdk"]
-    return assign_channels(pd.DataFrame({name: touch_column(stitched, found, name, "category") for name in read}))
+    return pd.DataFrame({name: touch_column(stitched, found, name, "category") for name in read})
 
 
 def touch_column(stitched: pd.DataFrame, found: TouchRows, name: str, kind: str) -> object:

@@ -2,70 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.journeys.conversions import ConversionRows
-from datalyr_notebook.journeys.touches import TouchRows
+from datalyr_notebook.journeys.lookback import DAY_US, UNLIMITED, Lookback
+from datalyr_notebook.journeys.paths import Floats, TouchPaths
+from datalyr_notebook.journeys.touches import TouchRows, touch_column
 from datalyr_notebook.order import Flags, Ints
 
-DAY_US = 86_400 * 10**6
+FEEDS: Final = ("every", "next")
+"""Which conversions look back on a touch: all of them, or the first after it alone."""
+EVIDENCE: Final = ("all", "at_conversion")
+"""Whether a touch counts by all that is known now, or by what was known when the order came in."""
 
 
-@dataclass(frozen=True)
-class Journeys:
-    """Conversions and their touches in compressed rows: journey j owns places indptr[j] to indptr[j+1].
+@dataclass(frozen=True, kw_only=True)
+class Journeys(TouchPaths):
+    """Conversions and their touches in compressed rows: journey j owns places indptr[j] to indptr[j + 1].
 
-    Within a journey touches stand in time order. Every array but ``indptr`` and ``value`` has one
-    entry a place.
+    Every array but ``indptr``, ``value`` and those of ``stages`` has one entry a place.
     """
 
-    indptr: Ints
-    """Shape (conversions + 1,)."""
-    touch: Ints
-    """Which touch stands at each place."""
-    age_days: npt.NDArray[np.float64]
+    of_places = (*TouchPaths.of_places, "age_days", "is_click", "same_session")
+
+    age_days: Floats
     """Conversion time - touch time, in days, ≥ 0."""
-    channel: Ints
-    """Place in ``channels``."""
-    channels: tuple[str, ...]
     is_click: Flags
     """The touch has a click id."""
-    is_direct: Flags
-    """The touch's channel is Direct."""
     same_session: Flags
     """The touch belongs to the visit the conversion happened in."""
-    value: npt.NDArray[np.float64]
+    value: Floats
     """Per journey: the conversion's value, 0 where it has none."""
-
-    @property
-    def lengths(self) -> Ints:
-        """Touches a journey."""
-        return np.diff(self.indptr)
-
-    @property
-    def journey(self) -> Ints:
-        """The journey of each place."""
-        return np.repeat(np.arange(len(self.indptr) - 1), self.lengths)
+    stages: Mapping[str, Ints] = field(default_factory=dict)
+    """Stage event (such as ``lead``) → per journey the ``position`` of the last touch before it; -1 for none."""
 
     def take(self, kept: Flags) -> Journeys:
         """Only the journeys that are kept; touches keep their numbers."""
         places = np.repeat(kept, self.lengths)
-        return Journeys(
+        return replace(
+            self,
+            **{name: getattr(self, name)[places] for name in self.of_places},
             indptr=np.append([0], np.cumsum(self.lengths[kept])),
-            touch=self.touch[places],
-            age_days=self.age_days[places],
-            channel=self.channel[places],
-            channels=self.channels,
-            is_click=self.is_click[places],
-            is_direct=self.is_direct[places],
-            same_session=self.same_session[places],
             value=self.value[kept],
+            stages={name: position[kept] for name, position in self.stages.items()},
         )
+
+    def narrowed(self, kept: Flags) -> Self:
+        """All journeys, with only the places that are kept."""
+        before = np.append([0], np.cumsum(kept))
+        start = before[self.indptr[:-1]]
+        stages = {
+            # The last kept touch up to the stage: as many of them as are kept until then, less one.
+            name: np.where(position >= 0, before[self.indptr[:-1] + position + 1] - start - 1, -1)
+            for name, position in self.stages.items()
+        }
+        return replace(super().narrowed(kept), stages=stages)
 
     def followed_by(self, other: Journeys, *, touches: int) -> Journeys:
         """These journeys, then the others, whose touches are numbered from ``touches`` on."""
@@ -81,7 +78,25 @@ class Journeys:
             is_direct=np.append(self.is_direct, other.is_direct),
             same_session=np.append(self.same_session, other.same_session),
             value=np.append(self.value, other.value),
+            stages={name: np.append(position, other.stages[name]) for name, position in self.stages.items()},
         )
+
+
+class Window(NamedTuple):
+    """Which touches of its person a conversion looks back on."""
+
+    lookback: Lookback
+    touches_feed: str = "every"
+    evidence: str = "all"
+
+
+class Step(NamedTuple):
+    """A condition, and the touches that it left in some journey."""
+
+    reason: str
+    """Why a touch is in no journey that was in one before this step."""
+    left: Flags
+    """Per touch."""
 
 
 def find_journeys(
@@ -90,12 +105,16 @@ def find_journeys(
     conversions: ConversionRows,
     *,
     channel_of: pd.Categorical,
-    lookback_us: int | None,
-) -> Journeys:
+    is_direct: Flags,
+    window: Window,
+    stages: tuple[str, ...] = (),
+) -> tuple[Journeys, list[Step]]:
     """Every conversion with its touches: ``conversion - lookback <= touch <= conversion``, to the microsecond.
 
-    ``touches`` and ``conversions`` are sorted by person and time; ``channel_of`` is each touch's
-    channel. ``lookback_us`` None = unlimited.
+    ``touches`` and ``conversions`` are sorted by person and time; ``channel_of`` and ``is_direct`` have an
+    entry a touch. ``stages``: names of events whose place in the journey a model asks for. With
+    ``touches_feed="next"`` conversions of one instant share their touches. Also answers which touches
+    each condition left.
     """
     person, time = order.codes(stitched, "person_id").astype(np.int64), order.microseconds(stitched)
     whose, when = person[touches.row], time[touches.row]
@@ -103,25 +122,101 @@ def find_journeys(
     begins = np.searchsorted(whose, asks, side="left")
     ends = np.searchsorted(whose, asks, side="right")
     stop = _bisect(when, begins, ends, at, after=True)
-    start = begins if lookback_us is None else _bisect(when, begins, ends, at - lookback_us, after=False)
-    start = np.minimum(start, stop)
+    steps = [Step("after its person's last conversion", _covered(begins, stop, len(when)))]
+    start = _oldest(when, begins, stop, at, window.lookback)
+    if window.touches_feed == "next":
+        start = np.maximum(start, _behind_the_one_before(asks, at, stop))
     indptr = np.append([0], np.cumsum(stop - start))
     touch = np.arange(indptr[-1]) + np.repeat(start - indptr[:-1], stop - start)
     journey = np.repeat(np.arange(len(at)), stop - start)
-    channels = tuple(str(name) for name in channel_of.categories)
-    direct = np.array([name == "Direct" for name in channels] + [False], dtype=bool)
-    channel = channel_of.codes.astype(np.int64)[touch]
-    return Journeys(
+    journeys = Journeys(
         indptr=indptr,
         touch=touch,
         age_days=(at[journey] - when[touch]) / DAY_US,
-        channel=channel,
-        channels=channels,
+        channel=channel_of.codes.astype(np.int64)[touch],
+        channels=tuple(str(name) for name in channel_of.categories),
         is_click=_has_click(stitched, touches)[touch],
-        is_direct=direct[channel],
+        is_direct=is_direct[touch],
         same_session=(touches.visit[touch] == conversions.visit[journey]) & (conversions.visit[journey] >= 0),
         value=np.nan_to_num(conversions.value, nan=0.0),
     )
+    if window.lookback.by_source:
+        limit = window.lookback.of(pd.Series(touch_column(stitched, touches, "source", "category")))
+        journeys = journeys.narrowed(at[journey] - when[touch] <= limit[touch])
+    steps.append(Step("older than the lookback of every later conversion", in_journeys(journeys, len(when))))
+    if window.evidence == "at_conversion":
+        since = order.microseconds(stitched, "person_since")[touches.row]
+        journeys = journeys.narrowed(since[journeys.touch] <= at[journeys.journey])
+        steps.append(Step("not yet known to be its person's at any conversion", in_journeys(journeys, len(when))))
+    if stages:
+        since = at - np.minimum(window.lookback.longest_us, at - time.min(initial=0))
+        if window.touches_feed == "next":
+            since = np.maximum(since, _time_before(asks, at) + 1)
+        places = when[journeys.touch]
+        positions = {name: _reached(stitched, name, person, time, asks, since, at) for name in stages}
+        journeys = replace(
+            journeys,
+            stages={name: _position(journeys, places, reached) for name, reached in positions.items()},
+        )
+    return journeys, steps
+
+
+def in_journeys(journeys: Journeys, touches: int) -> Flags:
+    """Which of the touches stand in some journey."""
+    present = np.zeros(touches, dtype=bool)
+    present[journeys.touch] = True
+    return present
+
+
+def _oldest(when: Ints, begins: Ints, stop: Ints, at: Ints, lookback: Lookback) -> Ints:
+    """Per conversion the first touch that is not older than the longest lookback."""
+    if lookback.longest_us == UNLIMITED:
+        return begins
+    return np.minimum(_bisect(when, begins, stop, at - lookback.longest_us, after=False), stop)
+
+
+def _covered(begins: Ints, stop: Ints, touches: int) -> Flags:
+    """Which touches stand at or before some conversion of their person."""
+    depth = np.zeros(touches + 1, dtype=np.int64)
+    np.add.at(depth, begins, 1)
+    np.add.at(depth, stop, -1)
+    return np.cumsum(depth[:-1]) > 0
+
+
+def _one_before(asks: Ints, at: Ints) -> tuple[Ints, Flags]:
+    """Per conversion its person's latest one of an earlier instant, and whether there is one."""
+    heads = np.append([True], (np.diff(asks) != 0) | (np.diff(at) != 0))[: len(at)]
+    head = np.maximum.accumulate(np.where(heads, np.arange(len(at)), 0))
+    before = np.maximum(head - 1, 0)
+    return before, (head > 0) & (asks[before] == asks)
+
+
+def _behind_the_one_before(asks: Ints, at: Ints, stop: Ints) -> Ints:
+    """Per conversion the first touch behind the conversion before it."""
+    before, exists = _one_before(asks, at)
+    return np.where(exists, stop[before], 0)
+
+
+def _time_before(asks: Ints, at: Ints) -> Ints:
+    before, exists = _one_before(asks, at)
+    return np.where(exists, at[before], np.iinfo(np.int64).min)
+
+
+def _reached(stitched: pd.DataFrame, name: str, person: Ints, time: Ints, asks: Ints, since: Ints, at: Ints) -> Ints:
+    """Per conversion when its person first reached a stage, from ``since`` to the conversion; -1 before all time."""
+    rows = np.flatnonzero(order.is_named(stitched, (name,)) & (person >= 0))
+    rows = rows[order.by_group_and_time(person[rows], time[rows])]
+    begins = np.searchsorted(person[rows], asks, side="left")
+    ends = np.searchsorted(person[rows], asks, side="right")
+    place = _bisect(time[rows], begins, ends, since, after=False)
+    reached = np.append(time[rows], [np.iinfo(np.int64).max])[np.where(place < ends, place, len(rows))]
+    return np.where(reached <= at, reached, np.iinfo(np.int64).min)
+
+
+def _position(journeys: Journeys, when: Ints, reached: Ints) -> Ints:
+    """Per journey the position of its last touch at or before an instant; -1 for none."""
+    start = journeys.indptr[:-1]
+    return _bisect(when, start, journeys.indptr[1:], reached, after=True) - start - 1
 
 
 def _has_click(stitched: pd.DataFrame, touches: TouchRows) -> Flags:

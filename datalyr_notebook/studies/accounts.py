@@ -15,10 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
-from datalyr_notebook.attribution.attribute import Evidence, find_evidence
 from datalyr_notebook.attribution.credit import weigh
-from datalyr_notebook.attribution.models import Model
-from datalyr_notebook.attribution.result import Counting
+from datalyr_notebook.attribution.protocol import TouchModel
+from datalyr_notebook.attribution.reading import Evidence, Reading, find_evidence
 from datalyr_notebook.identity.stitching import Persons
 from datalyr_notebook.journeys.counted import asked_rows
 from datalyr_notebook.journeys.windows import Journeys
@@ -32,25 +31,13 @@ class Accounting:
     """How every policy is credited."""
 
     kinds: Mapping[str, Flags]
-    model: Model
-    counting: Counting
-    lookback_us: int | None
-    refunds: str
-    refund_events: tuple[str, ...]
-    rates: Mapping[str, float] | None
+    model: TouchModel
+    reading: Reading
 
     def evidence(self, told: Persons, at: Ints) -> Evidence:
         """Journeys of the persons whose rows stand at these places."""
-        return find_evidence(
-            told.numbered(),
-            at,
-            self.kinds,
-            counting=self.counting,
-            lookback_us=self.lookback_us,
-            refunds=self.refunds,
-            refund_events=self.refund_events,
-            rates=self.rates,
-        )
+        stages = tuple(getattr(self.model, "stage_events", ()))
+        return find_evidence(told.numbered(), at, self.kinds, self.reading, stages=stages)
 
 
 class Credited(NamedTuple):
@@ -115,7 +102,7 @@ class Baseline(NamedTuple):
 def baseline_account(told: Persons, accounting: Accounting) -> Baseline:
     """The account of the first policy."""
     told = told._replace(events=_in_one_currency(told.events, accounting))
-    asked = asked_rows(told.events, accounting.kinds, accounting.refund_events)
+    asked = asked_rows(told.events, accounting.kinds, accounting.reading.refund_events)
     every = np.ones(told.users + told.devices + 1, dtype=bool)
     every[-1] = False
     earned = _earned(accounting.evidence(told, _rows_of(every, told.person, asked)))
@@ -169,7 +156,7 @@ def _tied(events: pd.DataFrame, asked: Ints, accounting: Accounting) -> _Tied:
         return _Tied(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     part = events.iloc[asked]
     number = pd.factorize(part["order_id"])[0].astype(np.int64)
-    refund = order.is_named(part, accounting.refund_events)
+    refund = order.is_named(part, accounting.reading.refund_events)
     if "value" in part.columns:
         refund |= (part["value"] < 0).to_numpy()
     is_named = np.zeros(int(number.max(initial=-1)) + 2, dtype=bool)
@@ -229,10 +216,10 @@ def _credited(events: pd.DataFrame, earned: _Earned, accounting: Accounting, kep
 
 def _in_one_currency(events: pd.DataFrame, accounting: Accounting) -> pd.DataFrame:
     """With ``rates`` a missing currency is the only one present in the whole table, not in a part of it."""
-    if accounting.rates is None or "currency" not in events.columns:
+    if accounting.reading.rates is None or "currency" not in events.columns:
         return events
     code = order.codes(events, "currency")
-    asked = asked_rows(events, accounting.kinds, accounting.refund_events)
+    asked = asked_rows(events, accounting.kinds, accounting.reading.refund_events)
     lacking, present = asked[code[asked] < 0], np.unique(code[asked][code[asked] >= 0])
     if not len(lacking) or len(present) != 1:
         return events

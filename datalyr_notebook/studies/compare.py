@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalyr_notebook import errors, options, order, schema
-from datalyr_notebook.attribution.models import MODELS, Model, resolve
-from datalyr_notebook.attribution.result import Counting
+from datalyr_notebook.attribution.models import MODELS, resolve
+from datalyr_notebook.attribution.protocol import FittedModel, Model, TouchModel
+from datalyr_notebook.attribution.reading import Names, read_options
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import persons_each
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
-from datalyr_notebook.journeys.touches import counting_options
+from datalyr_notebook.journeys.lookback import LookbackOption
+from datalyr_notebook.journeys.transforms import PathOption
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
@@ -89,11 +91,16 @@ def compare_policies(
     model: str | Model = "hybrid",
     rule: StitchRule | None = None,
     baseline: str | None = None,
-    lookback: str | pd.Timedelta | None = "90D",
+    lookback: LookbackOption = "90D",
     level: str = "session",
+    channels: Any = None,  # noqa: ANN401  (a list of records, checked where it is read)
+    touches_feed: str = "every",
     refunds: str = "net",
     refund_events: Iterable[str] = ("refund",),
     rates: Mapping[str, float] | None = None,
+    include: Names | None = None,
+    exclude: Names | None = None,
+    path: PathOption = (),
     app_direct: bool = False,
     session_timeout: str | pd.Timedelta = "30min",
     **keywords: Any,
@@ -126,21 +133,28 @@ def compare_policies(
     names = _asked_policies(policies)
     against = rule.policy if baseline is None else options.one_of(_STEP, "baseline", baseline, POLICIES)
     model_name, one_model = _one_model(model)
-    lookback_us = None if lookback is None else options.microseconds(_STEP, "lookback", lookback)
+    reading = read_options(
+        _STEP,
+        lookback=lookback,
+        level=level,
+        channels=channels,
+        touches_feed=touches_feed,
+        evidence="all",
+        refunds=refunds,
+        refund_events=refund_events,
+        rates=rates,
+        include=include,
+        exclude=exclude,
+        path=path,
+        app_direct=app_direct,
+        session_timeout=session_timeout,
+    )
     others = [name for name in names if name != against]
-    timeout_us = counting_options(_STEP, level, session_timeout)
     table = as_canonical(events, _STEP)
     told = persons_each(table, [replace(rule, policy=name) for name in (against, *others)])
     persons = next(told)
-    accounting = Accounting(
-        kinds=conversion_kinds(persons.events, conversion),
-        model=one_model,
-        counting=Counting(level=level, app_direct=app_direct, timeout_us=timeout_us),
-        lookback_us=lookback_us,
-        refunds=refunds,
-        refund_events=tuple(refund_events),
-        rates=rates,
-    )
+    kinds = conversion_kinds(persons.events, conversion)
+    accounting = Accounting(kinds=kinds, model=one_model, reading=reading)
     first = baseline_account(persons, accounting)
     findings = {against: _findings(first.account, first)}
     for name in others:
@@ -165,11 +179,19 @@ def _asked_policies(policies: Iterable[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _one_model(model: str | Model) -> tuple[str, Model]:
+def _one_model(model: str | Model) -> tuple[str, TouchModel]:
+    """One model that reads one person's rows alone, so that persons whom a policy leaves alone stay as they are."""
     models = resolve(model)
-    if len(models) != 1:
-        raise errors.OptionError(_STEP, "model", model, f"one model, such as {', '.join(map(repr, MODELS))}")
-    return next(iter(models.items()))
+    name, one = next(iter(models.items()))
+    if len(models) != 1 or not _is_local(one) or not isinstance(one, TouchModel):
+        known = ", ".join(repr(one) for one, factory in MODELS.items() if _is_local(factory))
+        words = f"one model that shares out each conversion by its own touches, such as {known}"
+        raise errors.OptionError(_STEP, "model", model, words)
+    return name, one
+
+
+def _is_local(model: object) -> bool:
+    return isinstance(model, TouchModel) and not isinstance(model, FittedModel)
 
 
 @dataclass(frozen=True, kw_only=True)

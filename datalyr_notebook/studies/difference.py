@@ -12,7 +12,8 @@ import pandas as pd
 
 from datalyr_notebook import errors, order, schema
 from datalyr_notebook.attribution.attribute import attribute
-from datalyr_notebook.attribution.models import MODELS, Model, resolve
+from datalyr_notebook.attribution.models import MODELS, resolve
+from datalyr_notebook.attribution.protocol import Model, TotalModel
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.journeys.conversions import Conversion, conversion_keys
@@ -81,9 +82,12 @@ class Crediting:
         return attribute(stitched, conversion=conversion, model=self.model, by=self.by, **self.options)
 
     def one_model(self, step: str) -> None:
-        """Refuse several models: a difference is between two numbers."""
-        if len(resolve(self.model)) != 1:
-            raise errors.OptionError(step, "model", self.model, f"one model, such as {', '.join(map(repr, MODELS))}")
+        """Refuse several models, and those that say nothing of a single conversion: a difference is told of each."""
+        models = resolve(self.model)
+        if len(models) != 1 or isinstance(next(iter(models.values())), TotalModel):
+            touch_models = [name for name, factory in MODELS.items() if not isinstance(factory, TotalModel)]
+            words = f"one model that shares out each conversion, such as {', '.join(map(repr, touch_models))}"
+            raise errors.OptionError(step, "model", self.model, words)
 
 
 def study_rule(step: str, rule: StitchRule | None, keywords: dict[str, Any]) -> StitchRule:

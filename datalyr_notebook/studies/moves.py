@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
+from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.order import Flags, Ints
@@ -104,7 +105,8 @@ def find_shares(result: Attribution, rows: Ints | None = None) -> Shares:
     ``rows``: the place of each of its rows in a larger table.
     """
     (weights,) = result.weights.values()
-    number, table = result.groups(result.grouped_by)
+    groups = touch_groups(result, result.grouped_by)
+    number, table = groups.number, groups.table
     journeys, found = result.journeys, result.conversion_rows
     places, alone = np.flatnonzero(weights > 0), np.flatnonzero(journeys.lengths == 0)
     which = np.append(journeys.journey[places], alone)

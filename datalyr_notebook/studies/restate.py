@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from datalyr_notebook import errors, options
-from datalyr_notebook.attribution.models import Model
+from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import options, schema
-from datalyr_notebook.attribution.models import Model
+from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors
-from datalyr_notebook.attribution.models import Model
+from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without

@@ -272,7 +272,7 @@ def test_bad_options_are_named() -> None:
         what_if(events, without=pd.DataFrame({"id": ["anon_x"]}))
     with pytest.raises(OptionError, match="what_if: without='anon_x'"):
         what_if(events, without="anon_x")
-    with pytest.raises(OptionError, match="one model, such as 'hybrid'"):
+    with pytest.raises(OptionError, match="one model that shares out each conversion, such as 'hybrid'"):
         what_if(events, without=BRIDGE, model=["hybrid", "linear"])
     with pytest.raises(OptionError, match="links_at_risk: kinds='alias'"):
         links_at_risk(events, kinds=("alias",))

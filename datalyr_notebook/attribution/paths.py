@@ -1,0 +1,225 @@
+"""PathCounts: paths of channels, how often each converted or did not, and for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datalyr_notebook import errors, schema
+from datalyr_notebook.journeys.paths import Floats, Paths, summed
+from datalyr_notebook.loading.evidence import DIRECT_SOURCES
+from datalyr_notebook.order import Flags, Ints
+
+SEPARATOR = " > "
+_STEP = "PathCounts"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class PathCounts(Paths):
+    """Paths of channels with what became of them: all that an order-only model needs.
+
+    Counts add up: ``one + other`` says what both tables together say. A path may be empty (a
+    conversion without a touch) and may stand there several times. Made by ``from_strings``, or by
+    ``result.paths()`` from your own journeys.
+    """
+
+    conversions: Floats
+    """Per path: how many conversions it ended in, ≥ 0."""
+    value: Floats
+    """Per path: what these conversions were worth together."""
+    nulls: Floats
+    """Per path: how many people went it without converting, ≥ 0."""
+    age_days: Floats | None = None
+    """Per place: conversion time - touch time, in days, ≥ 0; None where only the order is known."""
+
+    @classmethod
+    def from_strings(
+        cls,
+        paths: Iterable[str | None],
+        *,
+        conversions: Iterable[float] | None = None,
+        value: Iterable[float] | None = None,
+        nulls: Iterable[float] | None = None,
+        separator: str = SEPARATOR,
+    ) -> PathCounts:
+        """Paths as other tools write them: ``"Paid Search > Email > Direct"``, one a row.
+
+        ``conversions``, ``value`` and ``nulls`` have one number a row: how many conversions the path
+        ended in (default 1), what they were worth together (default nothing), and how many people went it
+        without converting (default 0). ``separator`` stands between channels and is taken literally; blanks
+        around a name do not count. A blank or missing path is a conversion without a touch.
+
+        Raises PathError for lengths that differ, for numbers that are not finite or negative (a value
+        may be), and for a path with an empty name in it.
+
+        >>> counts = PathCounts.from_strings(["Email > Direct", "Email"], conversions=[2, 1], value=[30.0, 10.0])
+        >>> counts.channels, counts.conversions.tolist(), counts.value.tolist()
+        (('Email', 'Direct'), [2.0, 1.0], [30.0, 10.0])
+        """
+        if not isinstance(separator, str) or not separator.strip():
+            raise errors.OptionError(_STEP, "separator", separator, "a text that no channel's name contains")
+        if isinstance(paths, str):
+            raise errors.OptionError(_STEP, "paths", paths, "a column or list of paths, one a row")
+        split = [_names(row, path, separator.strip()) for row, path in enumerate(paths)]
+        channel, channels = _encoded([name for names in split for name in names])
+        return cls(
+            indptr=np.append([0], np.cumsum([len(names) for names in split])).astype(np.int64),
+            channel=channel,
+            channels=channels,
+            is_direct=directs(channels)[channel],
+            conversions=_numbers("conversions", conversions, len(split), 1.0),
+            value=_numbers("value", value, len(split), 0.0, may_be_negative=True),
+            nulls=_numbers("nulls", nulls, len(split), 0.0),
+        )
+
+    def weighted(self, weights: Floats) -> PathCounts:
+        """The same paths, each counted so many times over."""
+        return replace(
+            self,
+            conversions=self.conversions * weights,
+            value=self.value * weights,
+            nulls=self.nulls * weights,
+        )
+
+    def taken(self, kept: Flags) -> PathCounts:
+        """Only the paths that are kept."""
+        places = np.repeat(kept, self.lengths)
+        return replace(
+            self,
+            indptr=np.append([0], np.cumsum(self.lengths[kept])),
+            channel=self.channel[places],
+            is_direct=self.is_direct[places],
+            conversions=self.conversions[kept],
+            value=self.value[kept],
+            nulls=self.nulls[kept],
+            age_days=None if self.age_days is None else self.age_days[places],
+        )
+
+    def distinct(self) -> PathCounts:
+        """The same counts with every path once, in order of first appearance; ages are forgotten."""
+        number, first = self._numbered()
+        lengths = self.lengths[first]
+        indptr = np.append([0], np.cumsum(lengths))
+        places = np.arange(indptr[-1]) + np.repeat(self.indptr[first] - indptr[:-1], lengths)
+        sums = [summed(number, counts, len(first)) for counts in (self.conversions, self.value, self.nulls)]
+        return PathCounts(
+            indptr=indptr,
+            channel=self.channel[places],
+            channels=self.channels,
+            is_direct=self.is_direct[places],
+            conversions=sums[0],
+            value=sums[1],
+            nulls=sums[2],
+        )
+
+    def to_frame(self, separator: str = SEPARATOR) -> pd.DataFrame:
+        """Columns path, conversions, value, nulls: what ``from_strings`` reads.
+
+        Raises PathError where a channel's name contains the separator.
+
+        >>> PathCounts.from_strings(["Email > Direct"], value=[5.0]).to_frame()
+                     path  conversions  value  nulls
+        0  Email > Direct          1.0    5.0    0.0
+        """
+        broken = [name for name in self.channels if separator.strip() in name]
+        if broken:
+            raise errors.PathError(
+                f"the channel {errors.shown(broken[0])} contains the separator {separator!r}", "Use another separator="
+            )
+        return pd.DataFrame(
+            {
+                "path": pd.Series(self.texts(separator), dtype=object).astype(schema.TEXT),
+                "conversions": self.conversions,
+                "value": self.value,
+                "nulls": self.nulls,
+            }
+        )
+
+    def texts(self, separator: str = SEPARATOR) -> list[str]:
+        """Each path as one text, to read."""
+        names = pa.array(self.channels, pa.large_string()).take(pa.array(self.channel))
+        lists = pa.LargeListArray.from_arrays(pa.array(self.indptr, pa.int64()), names)
+        joined: list[str] = pc.binary_join(lists, separator).to_pylist()
+        return joined
+
+    def __add__(self, other: PathCounts) -> PathCounts:
+        channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
+        renumbered = np.array([channels.index(name) for name in other.channels], dtype=np.int64)
+        return PathCounts(
+            indptr=np.append(self.indptr, self.indptr[-1] + other.indptr[1:]),
+            channel=np.append(self.channel, renumbered[other.channel]),
+            channels=channels,
+            is_direct=np.append(self.is_direct, other.is_direct),
+            conversions=np.append(self.conversions, other.conversions),
+            value=np.append(self.value, other.value),
+            nulls=np.append(self.nulls, other.nulls),
+        )
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __repr__(self) -> str:
+        """A line: paths, channels, conversions, value, nulls."""
+        return (
+            f"PathCounts: {len(self):,} paths over {len(self.channels):,} channels, "
+            f"{self.conversions.sum():,.10g} conversions worth {self.value.sum():,.2f}, {self.nulls.sum():,.10g} nulls"
+        )
+
+    def _numbered(self) -> tuple[Ints, Ints]:
+        """A number a path, the same for equal paths, and the first path of each number."""
+        kind = np.min_scalar_type(max(len(self.channels) - 1, 0))
+        code = self.channel.astype(kind)
+        buffers = [None, pa.py_buffer(self.indptr * kind.itemsize), pa.py_buffer(code)]
+        words = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+        number = words.dictionary_encode().indices.to_numpy().astype(np.int64)
+        first = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
+        first[number[::-1]] = np.arange(len(number) - 1, -1, -1)
+        return number, first
+
+
+def directs(channels: tuple[str, ...]) -> Flags:
+    """Which of the names mean direct."""
+    return np.array([name.strip().casefold() in DIRECT_SOURCES for name in channels], dtype=bool)
+
+
+def _names(row: int, path: object, separator: str) -> list[str]:
+    if path is None or (isinstance(path, float) and np.isnan(path)) or path is pd.NA:
+        return []
+    if not isinstance(path, str):
+        raise errors.PathError(f"row {row} is {path!r}, not a text", "Join channels to one text a row")
+    if not path.strip():
+        return []
+    names = [name.strip() for name in path.split(separator)]
+    if not all(names):
+        raise errors.PathError(
+            f"row {row} has a channel without a name: {errors.shown(path)}", "Name it, or check separator="
+        )
+    return names
+
+
+def _encoded(names: list[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Numbers and names, in order of appearance."""
+    number, distinct = pd.factorize(pd.Series(names, dtype=object))
+    return number.astype(np.int64), tuple(str(name) for name in distinct)
+
+
+def _numbers(
+    option: str, given: Iterable[float] | None, count: int, default: float, *, may_be_negative: bool = False
+) -> Floats:
+    if given is None:
+        return np.full(count, default)
+    try:
+        numbers = np.asarray(pd.Series(given if isinstance(given, pd.Series) else list(given)), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise errors.PathError(f"{option} holds something that is no number", "Use one number a path") from None
+    if len(numbers) != count:
+        raise errors.PathError(f"{option} has {len(numbers):,} numbers for {count:,} paths", "Use one number a path")
+    if not np.isfinite(numbers).all() or (not may_be_negative and (numbers < 0).any()):
+        at = int(np.flatnonzero(~np.isfinite(numbers) | (numbers < 0))[0])
+        raise errors.PathError(f"{option} is {numbers[at]:g} in row {at}", "Use finite numbers, not below 0")
+    return numbers

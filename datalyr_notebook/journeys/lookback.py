@@ -1,0 +1,94 @@
+"""Lookback: how old a touch may be when a conversion looks back on it, whatever or by source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from datalyr_notebook import errors, options
+from datalyr_notebook.journeys.channels import SOURCE_ALIASES
+from datalyr_notebook.order import Ints
+
+DAY_US: Final = 86_400 * 10**6
+UNLIMITED: Final = np.iinfo(np.int64).max
+OTHERS: Final = "others"
+"""The key for every source that a mapping does not name."""
+
+_DEFAULT: Final = "90D"
+_PLATFORM: Final = "platform"
+_META: Final = ("facebook", "instagram", "messenger", "threads")
+_PLATFORMS: Final[Mapping[str, str]] = {**dict.fromkeys(_META, "7D"), "google": "90D", "tiktok": "28D", OTHERS: "30D"}
+"""The click windows of the ad platforms, as Datalyr's page "How attribution works" lists them."""
+
+_ALLOWED: Final = "sources as keys, such as {'facebook': '7D', 'google': '90D', 'others': '30D'}"
+
+Duration: TypeAlias = str | pd.Timedelta | None
+LookbackOption: TypeAlias = Duration | Mapping[str, Duration]
+
+
+@dataclass(frozen=True)
+class Lookback:
+    """How old a touch may be, in microseconds."""
+
+    others_us: int
+    by_source: Mapping[str, int] = field(default_factory=dict)
+    """Source (as :func:`named_source` writes it) → its own."""
+
+    @property
+    def longest_us(self) -> int:
+        """No touch of any source may be older."""
+        return max(self.others_us, *self.by_source.values()) if self.by_source else self.others_us
+
+    def of(self, sources: pd.Series) -> Ints:
+        """The lookback of each touch; ``sources``: a category column."""
+        texts = [named_source(str(text)) for text in sources.cat.categories]
+        limits = np.array([self.by_source.get(text, self.others_us) for text in texts] + [self.others_us])
+        return limits.astype(np.int64)[sources.cat.codes.to_numpy()]
+
+    def __str__(self) -> str:
+        """As a headline says it: ``90 days``, ``any age``, ``30 days (facebook 7 days)``."""
+        named = [f"{source} {_days(limit)}" for source, limit in self.by_source.items()]
+        return _days(self.others_us) + (f" ({', '.join(named)})" if named else "")
+
+
+def read_lookback(step: str, given: LookbackOption) -> Lookback:
+    """What an analyst passed as ``lookback=``.
+
+    A mapping's keys are sources, compared without case and under their common names (``fb`` is
+    facebook), and ``others``, 90 days where it is not named. Raises OptionError.
+
+    >>> str(read_lookback("attribute", {"fb": "7D", "others": None}))
+    'any age (facebook 7 days)'
+    """
+    if isinstance(given, str) and given == _PLATFORM:
+        given = _PLATFORMS
+    if not isinstance(given, Mapping):
+        return Lookback(_microseconds(step, given))
+    limits: dict[str, int] = {}
+    for source, duration in given.items():
+        if not isinstance(source, str) or not source.strip():
+            raise errors.OptionError(step, "lookback", given, _ALLOWED)
+        limits[named_source(source)] = _microseconds(step, duration)
+    others = limits.pop(OTHERS, None)
+    return Lookback(_microseconds(step, _DEFAULT) if others is None else others, limits)
+
+
+def named_source(source: str) -> str:
+    """A source under its common name."""
+    name = source.strip().casefold()
+    return SOURCE_ALIASES.get(name, name)
+
+
+def _microseconds(step: str, given: object) -> int:
+    return UNLIMITED if given is None else options.microseconds(step, "lookback", given)
+
+
+def _days(limit: int) -> str:
+    if limit == UNLIMITED:
+        return "any age"
+    days = limit / DAY_US
+    return f"{days:g} day" if days == 1 else f"{days:g} days"

@@ -1,0 +1,74 @@
+"""Paths: the channels that led to something, in time order, as flat arrays. What every model can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from datalyr_notebook.order import Flags, Ints
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Paths of channels in compressed rows: path p owns places indptr[p] to indptr[p + 1].
+
+    Within a path touches stand in time order. ``channel`` and ``is_direct`` have one entry a place.
+    """
+
+    of_places: ClassVar[tuple[str, ...]] = ("channel", "is_direct")
+    """The fields with one entry a place."""
+
+    indptr: Ints
+    """Shape (paths + 1,)."""
+    channel: Ints
+    """Place in ``channels``."""
+    channels: tuple[str, ...]
+    """The names; they may be any grouping of touches, not only channels."""
+    is_direct: Flags
+    """Nothing but the visit itself: no ad, no search, no link."""
+
+    @property
+    def lengths(self) -> Ints:
+        """Touches a path."""
+        return np.diff(self.indptr)
+
+    @property
+    def journey(self) -> Ints:
+        """The path that each place belongs to."""
+        return np.repeat(np.arange(len(self.indptr) - 1), self.lengths)
+
+    @property
+    def position(self) -> Ints:
+        """How many touches of its path stand before each place: 0 for the first."""
+        return np.arange(len(self.channel)) - np.repeat(self.indptr[:-1], self.lengths)
+
+    def narrowed(self, kept: Flags) -> Self:
+        """All paths, with only the places that are kept."""
+        if kept.all():
+            return self
+        places = {name: getattr(self, name)[kept] for name in self.of_places}
+        return replace(self, indptr=np.append([0], np.cumsum(kept))[self.indptr], **places)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TouchPaths(Paths):
+    """Paths that remember which touch stands at each place."""
+
+    of_places = (*Paths.of_places, "touch")
+
+    touch: Ints
+    """Per place."""
+
+    def grouped(self, group: Ints, names: tuple[str, ...]) -> Self:
+        """The same paths over other groups of touches than channels; ``group``: one number a touch."""
+        return replace(self, channel=group[self.touch], channels=names)
+
+
+def summed(group: Ints, values: Floats, groups: int) -> Floats:
+    """The sum of the values of each group 0..groups-1."""
+    return np.bincount(group, values, minlength=groups).astype(np.float64, copy=False)
