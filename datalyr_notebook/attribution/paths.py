@@ -142,8 +142,8 @@ class PathCounts(Paths):
 
     def texts(self, separator: str = SEPARATOR) -> list[str]:
         """Each path as one text, to read."""
-        names = pa.array(self.channels, pa.large_string()).take(pa.array(self.channel))
-        lists = pa.LargeListArray.from_arrays(pa.array(self.indptr, pa.int64()), names)
+        names = pa.array(self.channels, pa.string()).take(pa.array(self.channel))
+        lists = pa.ListArray.from_arrays(pa.array(self.indptr, pa.int32()), names)
         joined: list[str] = pc.binary_join(lists, separator).to_pylist()
         return joined
 

@@ -16,6 +16,7 @@ from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
 from datalyr_notebook.attribution.totals import totals_table
+from datalyr_notebook.attribution.uncertainty import intervals_table
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_table
 from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.journeys.touches import TouchRows, touch_rows, touch_table
@@ -101,6 +102,29 @@ class Attribution:
         Conversions: the rows that were asked for and are no conversion of their own.
         """
         return left_out_table(self)
+
+    def intervals(
+        self,
+        n: int = 500,
+        level: float = 0.95,
+        seed: int = 0,
+        links: None = None,
+        *,
+        by: str | Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """The totals with an interval each: how far they would move had other people come.
+
+        The columns of ``totals``, then low and high (of credit), conversions_low and conversions_high, and
+        level. A percentile bootstrap over people: in each of ``n`` replicates every person counts Poisson(1)
+        times, and models that look at all paths are fitted again. The same seed gives the same answer,
+        whatever the order of rows, and all models see the same draws. The interval tells the chance in who
+        came, not whether the model is right, nor whether the links between ids are; ``links`` may only be
+        None. ``by``: other touch columns than those of ``totals``.
+
+        Raises OptionError.
+        """
+        names = self.grouped_by if by is None else grouping(by)
+        return intervals_table(self, names, n=n, level=level, seed=seed, links=links)
 
     def paths(self, by: str | Iterable[str] = "channel") -> PathCounts:
         """Every distinct path with its conversions, value and nulls: what a total model sees.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from datalyr_notebook.attribution.credit import Sums, sum_credit
 from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.protocol import TotalModel
+from datalyr_notebook.journeys.paths import Floats
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.groups import Groups
@@ -20,9 +22,17 @@ def totals_table(result: Attribution, names: tuple[str, ...]) -> pd.DataFrame:
     """Columns model, the grouping columns, conversions, credit; groups that earned nothing are left away."""
     groups = touch_groups(result, names)
     sums = group_sums(result, groups)
+    return sorted_totals(groups, {model: earned._asdict() for model, earned in sums.items()})
+
+
+def sorted_totals(groups: Groups, columns: Mapping[str, Mapping[str, Floats]]) -> pd.DataFrame:
+    """A row a model and group that earned something, the largest first.
+
+    ``columns``: of each model, with an entry a group.
+    """
     parts = []
-    for model, earned in sums.items():
-        table = groups.table.assign(conversions=earned.conversions, credit=earned.credit)
+    for model, earned in columns.items():
+        table = groups.table.assign(**earned)
         table.insert(0, "model", model)
         table = table[(table["conversions"] != 0) | (table["credit"] != 0)]
         parts.append(table.sort_values(["credit", "conversions"], ascending=False, kind="stable"))
