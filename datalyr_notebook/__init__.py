@@ -37,6 +37,7 @@ from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.loading.report import LoadReport
 from datalyr_notebook.loading.samples import load_sample
 from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
+from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 from datalyr_notebook.studies.match_rate import match_rate
 from datalyr_notebook.studies.people import people
 from datalyr_notebook.studies.restate import Restatement, restate
@@ -76,6 +77,7 @@ __all__ = [
     "SessionTouch",
     "StitchRule",
     "StitchScore",
+    "StitchingImpact",
     "TimeDecay",
     "WShaped",
     "WhatIf",
@@ -99,6 +101,7 @@ __all__ = [
     "score_stitching",
     "shared_devices",
     "stitch",
+    "stitching_impact",
     "trait_history",
     "what_if",
     "with_traits",

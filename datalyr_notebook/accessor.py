@@ -22,6 +22,7 @@ from datalyr_notebook.lint import lint
 from datalyr_notebook.loading.files import write_events
 from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
+from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 from datalyr_notebook.studies.match_rate import match_rate
 from datalyr_notebook.studies.people import people
 from datalyr_notebook.studies.restate import Restatement, restate
@@ -122,6 +123,10 @@ class DatalyrAccessor:
     @_says(compare_policies)
     def compare_policies(self, **options: Any) -> PolicyComparison:
         return compare_policies(self._events, **options)
+
+    @_says(stitching_impact)
+    def stitching_impact(self, **options: Any) -> StitchingImpact:
+        return stitching_impact(self._events, **options)
 
     @_says(score_stitching)
     def score_stitching(self, **options: Any) -> StitchScore:

@@ -218,6 +218,46 @@ CONVERSIONS_MOVED: Final = (
     Column("moved", "float64", "how much of the value changed its group"),
 )
 
+STITCHING_IMPACT: Final = (
+    Column("people_without", "int64", "distinct persons where every device is one of its own"),
+    Column("people_with", "int64", "distinct persons, stitched"),
+    Column("conversions_without", "int64", "how many count"),
+    Column("conversions_with", "int64", "fewer where one person's devices sent one order"),
+    Column("value_without", "float64", "what they are worth, after refunds"),
+    Column("value_with", "float64", ""),
+    Column("credit_moved", "float64", "how much credit changed its group"),
+    Column("cross_device", "int64", "conversions of which a touch on another device earns a share"),
+    Column("cross_device_value", "float64", "what touches on other devices earn"),
+    Column("cross_device_share", "float64", "of value_with, 0 to 1; NaN where that is nothing"),
+    Column("share_low", "float64", "the interval of that share"),
+    Column("share_high", "float64", ""),
+    Column("only_across_devices", "int64", "conversions that touches on other devices earn alone"),
+    Column("only_across_devices_value", "float64", "what these are worth"),
+    Column("level", "float64", "of the interval"),
+)
+
+ACROSS_DEVICES: Final = (
+    Column("conversion_id", "str", "as in the conversions"),
+    Column("timestamp", TIME, "the conversion's time"),
+    Column("person_id", "category", ""),
+    Column("value", "float64", ""),
+    Column("credited_without", "str", "the groups with a share of it device by device, the largest first"),
+    Column("credited_with", "str", "the same, stitched"),
+    Column("touched_on", "str", "device type of the touch with the largest share"),
+    Column("converted_on", "str", "device type of the conversion"),
+)
+
+DEVICE_MATRIX: Final = (
+    Column("touched_on", "str", "device type of the first touch, or unattributed"),
+    Column("converted_on", "str", "device type of the conversion"),
+    Column("conversions", "int64", ""),
+    Column("credit", "float64", "what these conversions are worth"),
+    Column("share", "float64", "of all, 0 to 1; NaN where that is nothing"),
+    Column("low", "float64", "the interval of the credit"),
+    Column("high", "float64", ""),
+    Column("level", "float64", "of the interval"),
+)
+
 LINKS_AT_RISK: Final = (
     *IDENTITY_LINKS,
     Column("people_moved", "int64", "people who would win or lose an event without the link"),

@@ -86,7 +86,7 @@ class PositionBased(PathModel):
     get half each. One touch gets all. The shares are those of the ad platforms' public help pages.
 
     >>> from datalyr_notebook.attribution.paths import PathCounts
-    >>> PositionBased().allocate(PathCounts.from_strings(["Email > Social > Direct"]))["conversions"].tolist()
+    >>> PositionBased().allocate(PathCounts.from_strings(["Email > Social > Direct"]))["conversions"].round(9).tolist()
     [0.4, 0.4, 0.2]
     """
 

@@ -47,6 +47,14 @@ class Replicates(NamedTuple):
     credit: Floats
 
 
+class Entries(NamedTuple):
+    """Numbers of persons that add up by column."""
+
+    person: Ints
+    column: Ints
+    value: Floats
+
+
 class People(NamedTuple):
     """Everybody who is drawn: the persons who convert first, each part by person_id."""
 
@@ -146,39 +154,47 @@ def _placed(place: Ints, names: pd.Index, persons: Ints, count: int) -> int:
     return count + len(fresh)
 
 
+def replicated_sums(entries: Entries, *, columns: int, persons: int, n: int, seed: int) -> Floats:
+    """Shape (n, columns): each column's sum in each draw, an entry counting as often as its person does.
+
+    Only the first ``persons`` places of a draw are looked at: whoever else is drawn does not matter.
+    """
+    sums = np.zeros((n, columns))
+    source, block = draws(persons, n=n, seed=seed), max(_BLOCK // max(persons, 1), 1)
+    dense = list(_dense_blocks(entries, columns, persons))
+    for start in range(0, n, block):
+        drawn = np.array([next(source) for _ in range(min(block, n - start))]).reshape(-1, persons)
+        for first, values in dense:
+            part = drawn[:, first : first + len(values)].astype(np.float64)
+            sums[start : start + len(drawn)] += part @ values
+    return sums
+
+
+def _dense_blocks(entries: Entries, columns: int, persons: int) -> Iterator[tuple[int, Floats]]:
+    """The first person of each block, and what stands in each column for each of its persons."""
+    block = max(_BLOCK // max(columns, 1), 1)
+    for first in range(0, persons, block):
+        rows = min(block, persons - first)
+        at = (entries.person >= first) & (entries.person < first + rows)
+        key = (entries.person[at] - first) * columns + entries.column[at]
+        yield first, summed(key, entries.value[at], rows * columns).reshape(rows, columns)
+
+
 def _of_persons(result: Attribution, weights: Floats, groups: Groups, people: People, n: int, seed: int) -> Replicates:
     """A touch model: each person's sums, counted so many times over as the draw says."""
-    width = len(groups.labels) + 1
-    sums = _sums_of_persons(result, weights, groups, people)
-    counted = np.zeros((n, 2 * width))
-    persons = int(people.of_journey.max(initial=-1)) + 1
-    block = max(_BLOCK // max(persons, 1), 1)
-    source = draws(people.persons, n=n, seed=seed)
-    for start in range(0, n, block):
-        drawn = np.array([next(source)[:persons] for _ in range(min(block, n - start))])
-        for first, dense in sums:
-            counted[start : start + len(drawn)] += drawn[:, first : first + len(dense)].astype(np.float64) @ dense
-    return Replicates(counted[:, :width], counted[:, width:])
-
-
-def _sums_of_persons(result: Attribution, weights: Floats, groups: Groups, people: People) -> list[tuple[int, Floats]]:
-    """Each person's conversions and credit by group, as dense blocks: first person, shape (persons, 2 * groups)."""
     journeys, width = result.journeys, len(groups.labels) + 1
     places, alone = np.flatnonzero(weights > 0), np.flatnonzero(journeys.lengths == 0)
     journey = np.append(journeys.journey[places], alone)
     share = np.append(weights[places], np.ones(len(alone)))
     group = np.append(groups.number[journeys.touch[places]], np.full(len(alone), width - 1))
-    person, credit = people.of_journey[journey], share * journeys.value[journey]
+    entries = Entries(
+        person=np.tile(people.of_journey[journey], 2),
+        column=np.append(group, width + group),
+        value=np.append(share, share * journeys.value[journey]),
+    )
     persons = int(people.of_journey.max(initial=-1)) + 1
-    block = max(_BLOCK // (2 * width), 1)
-    blocks = []
-    for first in range(0, persons, block):
-        rows = min(block, persons - first)
-        at = (person >= first) & (person < first + rows)
-        key = (person[at] - first) * width + group[at]
-        dense = [summed(key, values[at], rows * width).reshape(rows, width) for values in (share, credit)]
-        blocks.append((first, np.hstack(dense)))
-    return blocks
+    sums = replicated_sums(entries, columns=2 * width, persons=persons, n=n, seed=seed)
+    return Replicates(sums[:, :width], sums[:, width:])
 
 
 def _of_everybody(

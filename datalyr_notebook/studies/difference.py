@@ -8,6 +8,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
@@ -20,7 +21,9 @@ from datalyr_notebook.journeys.conversions import Conversion, conversion_keys
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
-from datalyr_notebook.studies.moves import Moves, Owners, find_moves, find_owners, find_shares
+from datalyr_notebook.studies.moves import Floats, Moves, Owners, find_moves, find_owners, find_shares
+
+Texts = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -130,7 +133,7 @@ def tables(
     return {
         "summary": _summary(before, owners, moves),
         "people": _people(learned_by, owners, moves),
-        "credit": _credit(one.grouped_by, moves),
+        "credit": credit_table(one.grouped_by, moves)[0],
         "conversions": _conversions(one, other, owners, moves),
     }
 
@@ -192,8 +195,8 @@ def _names(owners: Owners, numbers: Ints) -> pd.Series:
     return pd.Series(texts[numbers], dtype=object)
 
 
-def _credit(names: tuple[str, ...], moves: Moves) -> pd.DataFrame:
-    """Each group's credit on both sides."""
+def credit_table(names: tuple[str, ...], moves: Moves) -> tuple[pd.DataFrame, Ints]:
+    """Each group's credit on both sides, the largest change first; and each row's place in ``moves.groups``."""
     texts = np.array([list(group) for group in moves.groups], dtype=object).reshape(len(moves.groups), len(names))
     table = pd.DataFrame({name: pd.Series(texts[:, place], dtype=object) for place, name in enumerate(names)})
     table = table.astype(schema.TEXT)
@@ -206,8 +209,8 @@ def _credit(names: tuple[str, ...], moves: Moves) -> pd.DataFrame:
     keys = pd.DataFrame(
         {"size": -change.abs(), "gain": -change, "before": -table["before"].round(9), **table[list(names)]}
     )
-    table = table.loc[keys[earns].sort_values(list(keys.columns)).index]
-    return table.reset_index(drop=True)
+    places = keys[earns].sort_values(list(keys.columns)).index
+    return table.loc[places].reset_index(drop=True), places.to_numpy(dtype=np.int64)
 
 
 def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Moves) -> pd.DataFrame:
@@ -215,7 +218,7 @@ def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Mo
     keys = pd.concat([_keys(other), _keys(one)])
     keys = keys[~keys.index.duplicated(keep="last")]
     wanted, row = moves.conversions[at], moves.row[at]
-    credited = [_credited(moves, weight) for weight in (moves.weight_before, moves.weight_after)]
+    credited = credited_on_both_sides(moves, at)
     table = pd.DataFrame(
         {
             "conversion_id": keys.reindex(wanted).to_numpy(dtype=object),
@@ -223,8 +226,8 @@ def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Mo
             "person_before": _names(owners, owners.before[row]),
             "person_after": _names(owners, owners.after[row]),
             "value": moves.value[at],
-            "credited_before": credited[0].reindex(at).to_numpy(dtype=object),
-            "credited_after": credited[1].reindex(at).to_numpy(dtype=object),
+            "credited_before": credited[0],
+            "credited_after": credited[1],
             "moved": moves.moved[at],
         }
     )
@@ -241,9 +244,16 @@ def _keys(result: Attribution) -> pd.Series:
     return keys.set_axis(pd.Index(found.row.astype(np.int64) * len(found.kinds) + found.kind))
 
 
-def _credited(moves: Moves, weight: order.Ints | Any) -> pd.Series:  # noqa: ANN401
-    """Per conversion whose credit moved the groups with a share, the largest first, as one text."""
-    at = np.flatnonzero((weight > 0) & moves.is_moved[moves.conversion])
+def credited_on_both_sides(moves: Moves, conversions: Ints) -> tuple[Texts, Texts]:
+    """Of these conversions (places) the groups with a share on each side, the largest first, as one text each."""
+    before, after = (_credited(moves, weight, conversions) for weight in (moves.weight_before, moves.weight_after))
+    return before, after
+
+
+def _credited(moves: Moves, weight: Floats, conversions: Ints) -> Texts:
+    asked = np.zeros(len(moves.conversions), dtype=bool)
+    asked[conversions] = True
+    at = np.flatnonzero((weight > 0) & asked[moves.conversion])
     labels = [" / ".join(text or "(none)" for text in group) for group in moves.groups]
     shares = pd.DataFrame(
         {
@@ -253,4 +263,6 @@ def _credited(moves: Moves, weight: order.Ints | Any) -> pd.Series:  # noqa: ANN
         }
     )
     shares = shares.sort_values(["conversion", "weight", "label"])
-    return shares.groupby("conversion", sort=False)["label"].agg(", ".join)
+    texts = shares.groupby("conversion", sort=False)["label"].agg(", ".join)
+    listed: Texts = texts.reindex(conversions).to_numpy(dtype=object)
+    return listed
