@@ -163,10 +163,10 @@ def replicated_sums(entries: Entries, *, columns: int, persons: int, n: int, see
     source, block = draws(persons, n=n, seed=seed), max(_BLOCK // max(persons, 1), 1)
     dense = list(_dense_blocks(entries, columns, persons))
     for start in range(0, n, block):
-        drawn = np.array([next(source) for _ in range(min(block, n - start))]).reshape(-1, persons)
+        count = min(block, n - start)
+        drawn = np.array([next(source) for _ in range(count)], dtype=np.uint8).reshape(count, persons)
         for first, values in dense:
-            part = drawn[:, first : first + len(values)].astype(np.float64)
-            sums[start : start + len(drawn)] += part @ values
+            sums[start : start + count] += drawn[:, first : first + len(values)].astype(np.float64) @ values
     return sums
 
 

@@ -172,7 +172,10 @@ def test_it_reads_well_and_escapes() -> None:
         ({"policies": []}, r"policies=\[\] is not known. Use one of 'session'"),
         ({"policies": "next"}, "policies='next' is not known. Use a tuple out of"),
         ({"baseline": "nxt"}, "baseline='nxt' is not known. Use one of 'session'"),
-        ({"model": ["hybrid", "linear"]}, "Use one model that shares out each conversion by its own touches, such as 'hybrid'"),
+        (
+            {"model": ["hybrid", "linear"]},
+            "Use one model that shares out each conversion by its own touches, such as 'hybrid'",
+        ),
         ({"rule": "next"}, "rule='next' is not known"),
         ({"level": "visit"}, "level='visit' is not known"),
         ({"refunds": "gross"}, "refunds='gross' is not known"),
