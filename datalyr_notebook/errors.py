@@ -204,6 +204,29 @@ class PathModelError(DatalyrError, TypeError):
         )
 
 
+class TooManyStatesError(DatalyrError, ValueError):
+    """A Markov chain with more states than can be solved exactly."""
+
+    def __init__(self, order: int, states: int, limit: int) -> None:
+        self.order, self.states, self.limit = order, states, limit
+        smaller = f"Use a lower order than {order}" if order > 1 else "Group touches by something with fewer values"
+        super().__init__(
+            f"Markov(order={order}) solves a chain of at most {limit:,} states, but these paths have {states:,}. "
+            f"{smaller}, or put rare channels into one group."
+        )
+
+
+class TooManyChannelsError(DatalyrError, ValueError):
+    """More channels than can be looked at in every combination."""
+
+    def __init__(self, model: str, channels: int, limit: int) -> None:
+        self.model, self.channels, self.limit = model, channels, limit
+        super().__init__(
+            f"{model} looks at every set of channels and takes at most {limit} of them, but these paths have "
+            f"{channels:,}. Put rare channels into one group, or use Shapley, which takes any number."
+        )
+
+
 def shown(value: object, *, width: int = 80) -> str:
     """A value as an error shows it: its repr, cut in the middle when long."""
     try:

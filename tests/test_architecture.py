@@ -42,7 +42,7 @@ HOMES = {
 }
 """One home a library."""
 
-NO_PANDAS = ("attribution/rules.py",)
+NO_PANDAS = tuple(f"attribution/{name}.py" for name in ("markov", "path_graph", "rules", "shapley", "shares"))
 """Kernels that take numpy arrays."""
 
 ROW = {room: row for row, rooms in enumerate(LAYERS) for room in rooms}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from datalyr_notebook import errors
-from datalyr_notebook.attribution import rules, shares
+from datalyr_notebook.attribution import markov, rules, shapley, shares
 from datalyr_notebook.attribution.protocol import FittedModel, Model, TotalModel, TouchModel
 
 Models: TypeAlias = "str | Model | Iterable[str | Model] | Mapping[str, str | Model]"
@@ -26,6 +26,10 @@ MODELS: Final[dict[str, Callable[[], Model]]] = {
     "w_shaped": shares.WShaped,
     "full_path": shares.FullPath,
     "participation": shares.Participation,
+    "markov": markov.Markov,
+    "markov_journey": markov.MarkovJourney,
+    "shapley": shapley.Shapley,
+    "shapley_rate": shapley.ShapleyRate,
 }
 """Name → what makes the model with its default parameters."""
 
