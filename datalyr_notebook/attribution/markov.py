@@ -85,14 +85,15 @@ class Markov(PathModel):
         graph = path_graph(counts, self.order)
         flows = graph.flows(np.ones(len(counts)))
         kept = np.flatnonzero(flows.arrivals > 0)
-        arrivals, steps = flows.arrivals[kept], np.zeros((len(kept) + 3, len(kept) + 3))
-        steps[0, 1:-2] = flows.starts[kept] / (flows.starts.sum() or 1.0)
-        steps[1:-2, 1:-2] = flows.inner[np.ix_(kept, kept)] / arrivals[:, np.newaxis]
-        steps[1:-2, -2] = flows.conversions[kept] / arrivals
-        steps[-2, -2] = 1.0
-        steps[:, -1] = np.maximum(1.0 - steps.sum(axis=1), 0.0)
+        arrivals, inner = flows.arrivals[kept], flows.inner[np.ix_(kept, kept)]
+        nulls = np.maximum(arrivals - inner.sum(axis=1) - flows.conversions[kept], 0.0)
+        start, end = np.append(flows.starts[kept], [0.0, 0.0]), np.eye(2, len(kept) + 2, len(kept))
+        if not len(kept):
+            start[-1] = 1.0
+        steps = np.vstack([start, np.column_stack([inner, flows.conversions[kept], nulls]), end])
+        probabilities = np.column_stack([np.zeros(len(steps)), steps / steps.sum(axis=1, keepdims=True)])
         states = tuple(tuple(int(one) for one in state if one >= 0) for state in graph.states[kept])
-        return Transitions(states, steps)
+        return Transitions(states, probabilities)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from datalyr_notebook import errors
+from datalyr_notebook.journeys.paths import summed
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
@@ -69,13 +70,13 @@ class PathGraph:
             walked = path_weights if self.travelers is None else self.travelers * path_weights
             steps[self.step] = np.add.reduceat(walked[self.path], self.run, dtype=np.float64)
         matrix: Floats = steps.reshape(count + 1, count)
-        weights: Floats = path_weights[self.ending]
+        weights = path_weights[self.ending]
         return Flows(
             arrivals=matrix.sum(axis=0),
             inner=matrix[:-1],
             starts=matrix[-1],
-            conversions=np.bincount(self.last, self.conversions * weights, minlength=count),
-            value=np.bincount(self.last, self.value * weights, minlength=count),
+            conversions=summed(self.last, self.conversions * weights, count),
+            value=summed(self.last, self.value * weights, count),
         )
 
     def with_channel(self, channel: int) -> Ints:
@@ -123,6 +124,7 @@ class _Visits(NamedTuple):
 
 
 def _visits(counts: Paths, order: int) -> _Visits:
+    order = min(order, int(counts.lengths.max(initial=1)))
     channels = len(counts.channels)
     states, state = np.arange(channels).reshape(-1, 1), counts.channel
     if order == 1:
@@ -136,9 +138,8 @@ def _visits(counts: Paths, order: int) -> _Visits:
         states = np.column_stack([padded[code // max(channels, 1)], code % max(channels, 1)])
     whole = position >= np.repeat(np.minimum(lengths, order), lengths) - 1
     used, state = np.unique(state[whole], return_inverse=True)
-    return _Visits(
-        states[used], state, np.append([0], np.cumsum(np.where(lengths > order, lengths - order + 1, lengths > 0)))
-    )
+    visits = np.where(lengths > order, lengths - order + 1, lengths > 0)
+    return _Visits(states[used], state, np.append([0], np.cumsum(visits)))
 
 
 def _steps(visits: _Visits) -> tuple[Ints, Ints]:

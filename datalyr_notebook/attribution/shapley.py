@@ -17,6 +17,7 @@ from datalyr_notebook import errors
 from datalyr_notebook.attribution.allocation import PathModel
 from datalyr_notebook.attribution.protocol import ChannelTotals, Refits
 from datalyr_notebook.attribution.shares import by_channel
+from datalyr_notebook.journeys.paths import summed
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
@@ -104,8 +105,7 @@ class _ChannelSets(NamedTuple):
 
     def inside(self, numbers: Floats) -> Floats:
         """Per set, the sum over the paths whose channels are all inside it: the zeta transform."""
-        counted: Floats = numbers[self.path]
-        sums = np.bincount(self.code, counted, minlength=1 << len(self.occurring))
+        sums = summed(self.code, numbers[self.path], 1 << len(self.occurring))
         for bit in range(len(self.occurring)):
             without, having = _split(sums, bit)
             having += without
