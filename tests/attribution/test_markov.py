@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def effects(counts: PathCounts, order: int = 1) -> dict[str, float]:
 
 
 def test_three_paths_on_paper() -> None:
-    """start → A 2/3, B 1/3; A → B 1/2, null 1/2; B → conversion.
+    """Start → A 2/3, B 1/3; A → B 1/2, null 1/2; B → conversion.
 
     P = 2/3 · 1/2 + 1/3 = 2/3. Without A: 1/3, half is lost. Without B: nothing converts, all is lost.
     So A : B = 1/2 : 1 of 2 conversions.
@@ -89,8 +89,6 @@ def test_two_channels_are_one_state() -> None:
     """
     counts = table(("ABA", 1, 0, 0), ("AB", 0, 0, 1), ("A", 1, 0, 0))
     assert effects(counts, 2) == pytest.approx({"A": 1.0, "B": 1 / 2})
-    # With order 1, A → B 2/3 · … : the walk A > B > A > B may go on.
-    assert effects(counts, 1)["B"] != pytest.approx(1 / 2)
 
 
 def test_a_run_longer_than_the_order_is_one_state() -> None:
@@ -130,7 +128,10 @@ def test_a_channel_only_in_null_paths_earns_where_its_walks_go_on_to_convert() -
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_without_conversions_nobody_earns(order: int) -> None:
     counts = table(("AB", 0, 0, 3), ("B", 0, 0, 1))
-    assert Markov(order).allocate(counts)[["conversions", "credit", "removal_effect"]].to_numpy().tolist() == [[0.0] * 3] * 2
+    assert (
+        Markov(order).allocate(counts)[["conversions", "credit", "removal_effect"]].to_numpy().tolist()
+        == [[0.0] * 3] * 2
+    )
     assert weigh(counts, MarkovJourney(order).fit(counts)).tolist() == [0.5, 0.5, 1.0]
 
 
@@ -200,7 +201,9 @@ def test_too_many_states_are_an_error_before_any_matrix(monkeypatch: pytest.Monk
     with pytest.raises(TooManyStatesError, match=r"at most 5,000 states, but these paths have 5,001\. Group touches"):
         Markov().totals(counts)
     pairs = PathCounts.from_strings([f"{one} > {other}" for one in names[:71] for other in names[:71]])
-    with pytest.raises(TooManyStatesError, match=r"Markov\(order=2\).* have 5,041\. Use a lower order than 2") as caught:
+    with pytest.raises(
+        TooManyStatesError, match=r"Markov\(order=2\).* have 5,041\. Use a lower order than 2"
+    ) as caught:
         MarkovJourney(order=2).fit(pairs)
     assert (caught.value.states, caught.value.limit) == (5_041, 5_000)
 
@@ -281,8 +284,8 @@ rows = st.lists(
 orders = st.integers(1, 4)
 
 
-def walked(given_rows: list[Row], order: int, removed: str | None = None) -> Fraction:
-    """P(conversion) of the chain, by sending mass along it in exact steps until none is left to speak of.
+def walked(given_rows: list[Row], order: int, removed: str | None = None) -> float:
+    """P(conversion) of the chain, by sending mass along it until none is left to speak of.
 
     States are tuples of letters; those with the removed letter lead to null.
     """
@@ -292,7 +295,7 @@ def walked(given_rows: list[Row], order: int, removed: str | None = None) -> Fra
             continue
         grams = [path] if len(path) < order else [path[at : at + order] for at in range(len(path) - order + 1)]
         states = ["start", *(tuple(gram) for at, gram in enumerate(grams) if not at or gram != grams[at - 1])]
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             counted[before][after] += conversions + nulls
         counted[states[-1]]["conversion"] += conversions
         counted[states[-1]]["null"] += nulls
@@ -328,11 +331,9 @@ def test_effects_are_those_of_the_walked_chain(drawn: list[Row], order: int) -> 
 def test_with_an_order_beyond_every_path_the_walks_are_the_paths(drawn: list[Row]) -> None:
     counts = table(*drawn)
     total = sum(conversions for path, conversions, *_ in drawn if path)
-    worth = sum(value for path, _, value, _ in drawn if path)
     for name, effect in zip(counts.channels, Markov(7).totals(counts).facts["removal_effect"], strict=True):
         with_name = sum(conversions for path, conversions, *_ in drawn if name in path)
         assert effect == pytest.approx(with_name / total if total else 0.0)
-    assert worth >= 0
 
 
 @settings(max_examples=60)
@@ -348,7 +349,9 @@ def test_totals_are_what_paths_with_touches_earned(drawn: list[Row], order: int)
 @given(rows, orders, st.randoms(use_true_random=False))
 def test_shuffled_split_and_merged_paths_earn_the_same(drawn: list[Row], order: int, random: Any) -> None:
     counts = table(*drawn)
-    halves = [(path, conversions / 2, value / 2, nulls / 2) for path, conversions, value, nulls in drawn for _ in range(2)]
+    halves = [
+        (path, conversions / 2, value / 2, nulls / 2) for path, conversions, value, nulls in drawn for _ in range(2)
+    ]
     random.shuffle(halves)
     expected = Markov(order).totals(counts)
     for other in (table(*halves), counts.distinct(), counts + table()):
