@@ -168,7 +168,7 @@ def _effects(counts: PathCounts, order: int) -> Callable[[Floats], _Effects]:
         conversions, value = float(flows.conversions.sum()), float(flows.value.sum())
         lost = _lost(flows, removed)
         of_conversions = _share_lost(lost[:, 0], conversions)
-        is_chain = value > 0 and bool((flows.value >= 0).all())
+        is_chain = bool((flows.value >= 0).all() and (lost[:, 1] > 0).any())
         return _Effects(
             of_conversions, _share_lost(lost[:, 1], value) if is_chain else of_conversions, conversions, value
         )

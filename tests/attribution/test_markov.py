@@ -194,6 +194,11 @@ def test_a_state_worth_less_than_nothing_shares_value_by_conversions() -> None:
     np.testing.assert_allclose(Markov().totals(mixed).credit, Markov().totals(merged).credit, rtol=1e-12)
 
 
+def test_value_of_a_path_that_nobody_went_is_shared_like_the_rest() -> None:
+    counts = table(("A", 1, 0, 1), ("B", 0, 6, 0))
+    assert by_channel(Markov(), counts, "credit") == {"A": 6.0, "B": 0.0}
+
+
 def test_too_many_states_are_an_error_before_any_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(path_graph, "_steps", lambda *_: pytest.fail("too late"))
     names = [f"c{number}" for number in range(5_001)]
@@ -339,10 +344,11 @@ def test_with_an_order_beyond_every_path_the_walks_are_the_paths(drawn: list[Row
 @settings(max_examples=60)
 @given(rows, orders)
 def test_totals_are_what_paths_with_touches_earned(drawn: list[Row], order: int) -> None:
-    paid = [(path, conversions, value if conversions else 0.0, nulls) for path, conversions, value, nulls in drawn]
-    totals = Markov(order).totals(table(*paid))
-    assert totals.conversions.sum() == pytest.approx(sum(row[1] for row in paid if row[0]))
-    assert totals.credit.sum() == pytest.approx(sum(row[2] for row in paid if row[0]))
+    totals = Markov(order).totals(table(*drawn))
+    conversions = sum(row[1] for row in drawn if row[0])
+    assert totals.conversions.sum() == pytest.approx(conversions)
+    if conversions:
+        assert totals.credit.sum() == pytest.approx(sum(row[2] for row in drawn if row[0]))
 
 
 @settings(max_examples=60)
