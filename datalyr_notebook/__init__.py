@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from datalyr_notebook.accessor import DatalyrAccessor
 from datalyr_notebook.attribution.attribute import attribute
+from datalyr_notebook.attribution.markov import Markov, MarkovJourney
 from datalyr_notebook.attribution.models import MODELS, register_model
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch, Hybrid, LastClick, LastNonDirect, LastTouch, SessionTouch
+from datalyr_notebook.attribution.shapley import Shapley, ShapleyRate
 from datalyr_notebook.attribution.shares import (
     CustomWeights,
     FullPath,
@@ -69,12 +71,16 @@ __all__ = [
     "Linear",
     "LinkExplanation",
     "LoadReport",
+    "Markov",
+    "MarkovJourney",
     "Participation",
     "PathCounts",
     "PolicyComparison",
     "PositionBased",
     "Restatement",
     "SessionTouch",
+    "Shapley",
+    "ShapleyRate",
     "StitchRule",
     "StitchScore",
     "StitchingImpact",

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+import numpy.typing as npt
+
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.journeys.paths import Floats
 
@@ -52,6 +54,6 @@ class TotalModel(Protocol):
 
 Model: TypeAlias = TouchModel | FittedModel | TotalModel
 
-Refits: TypeAlias = Callable[[Floats], ChannelTotals]
-"""Path weights → totals: what ``refits(counts)`` of a total model answers, for the bootstrap. All that does
+Refits: TypeAlias = Callable[[npt.NDArray[Any]], ChannelTotals]
+"""Path weights (whole or broken numbers) → totals: what ``refits(counts)`` of a total model answers, for the bootstrap. All that does
 not depend on the weights is done once."""

@@ -16,6 +16,7 @@ from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
 from datalyr_notebook.attribution.totals import totals_table
+from datalyr_notebook.attribution.transition_table import transition_table
 from datalyr_notebook.attribution.uncertainty import intervals_table
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_table
 from datalyr_notebook.journeys.paths import Floats
@@ -136,6 +137,16 @@ class Attribution:
         Raises OptionError.
         """
         return self.population(touch_groups(self.everybody(), grouping(by))).counts.distinct()
+
+    def transition_matrix(self, order: int = 1, *, by: str | Iterable[str] = "channel") -> pd.DataFrame:
+        """How people move from channel to channel: the chain that the Markov models solve, as probabilities.
+
+        Rows and columns are the states: ``(start)``, the channels (the last ``order`` of them in a row), and
+        the two ends, ``(conversion)`` and ``(null)``; each row sums to 1. ``by``: as in ``paths``.
+
+        Raises OptionError, TooManyStatesError.
+        """
+        return transition_table(self.paths(by), order)
 
     def everybody(self) -> Attribution:
         """The same result with the touches of all persons, also of those who do not convert."""

@@ -8,7 +8,7 @@ the Poisson form). People are drawn, not touches or conversions: what one person
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
     from datalyr_notebook.journeys.paths import Floats
 
-    Refit = Callable[[Floats], Sums]
+    Refit = Callable[[npt.NDArray[Any]], Sums]
 
 Counts = npt.NDArray[np.uint8]
 
@@ -213,10 +213,9 @@ def _of_everybody(
     of_alone, value_alone = people.of_journey[alone], journeys.value[alone]
     conversions, credit = np.zeros((n, width)), np.zeros((n, width))
     for number, drawn in enumerate(draws(people.persons, n=n, seed=seed)):
-        counted = drawn.astype(np.float64)
-        conversions[number, :-1], credit[number, :-1] = refit(counted[people.of_path])
-        conversions[number, -1] = counted[of_alone].sum()
-        credit[number, -1] = counted[of_alone] @ value_alone
+        conversions[number, :-1], credit[number, :-1] = refit(drawn[people.of_path])
+        conversions[number, -1] = drawn[of_alone].sum()
+        credit[number, -1] = drawn[of_alone] @ value_alone
     return Replicates(conversions, credit)
 
 
@@ -248,8 +247,8 @@ def refits(model: TotalModel, counts: PathCounts) -> Refits:
     return own or (lambda weights: model.totals(counts.weighted(weights)))
 
 
-def _fits(result: Attribution, model: FittedModel) -> Callable[[Floats], TouchModel]:
+def _fits(result: Attribution, model: FittedModel) -> Callable[[npt.NDArray[Any]], TouchModel]:
     """Path weights → the model that knows the channels' paths so weighted."""
     counts = result.population(touch_groups(result, ("channel",))).counts
-    own: Callable[[Floats], TouchModel] | None = getattr(model, "refits", lambda _: None)(counts)
+    own: Callable[[npt.NDArray[Any]], TouchModel] | None = getattr(model, "refits", lambda _: None)(counts)
     return own or (lambda weights: model.fit(counts.weighted(weights)))
