@@ -52,13 +52,29 @@ def attribute(
 ) -> Attribution:
     """Which touch earned each conversion, across all devices of its person.
 
-    ``model``: a name out of ``MODELS``, a model object, or several of them. ``lookback``: how old a
-    touch may be, to the microsecond; None = any age. ``by``: the touch columns of ``result.totals``.
-    The other options are those of find_touches and find_conversions. Events that are not stitched
-    yet are stitched with the defaults first, which is said.
+    ``model``: a name out of ``MODELS``, a model object with parameters, or several of them.
+    ``by``: the touch columns of ``result.totals``.
 
-    Per conversion and model the weights sum to 1; a conversion without a touch stays on
-    ``unattributed``; ``result.left_out`` counts what came in and does not count.
+    Which conversions: ``conversion``, ``refunds``, ``refund_events``, ``rates`` as in ``find_conversions``.
+    Which touches: ``level``, ``channels``, ``app_direct``, ``session_timeout`` as in ``find_touches``.
+
+    Which touches of its person a conversion looks back on:
+
+    - ``lookback``: how old they may be, to the microsecond: a duration, None for any age, a mapping of
+      sources to durations (``{"facebook": "7D", "others": "30D"}``), or ``"platform"``: the ad platforms'
+      own click windows (Meta 7 days, TikTok 28, Google 90, others 30).
+    - ``touches_feed="next"``: a touch counts for the first conversion after it alone, not for ``"every"``.
+    - ``evidence="at_conversion"``: only touches known to be this person's (``person_since``) when the
+      conversion happened, as a report of that day would have had it; ``"all"``: by all that is known now.
+    - ``include``, ``exclude``: channels that are kept, or removed, before the model runs.
+    - ``path``: transforms of what is left, in order: ``"exposure"`` (of touches of one channel in a row the
+      first), ``"first"`` (of each channel its first), ``"last(n)"``, ``"remove_if_not_all(Direct)"``,
+      ``"remove_if_last_and_not_all(Direct)"``, ``"unique"`` (nothing is removed).
+
+    Per conversion and touch model the weights sum to 1; a conversion without a touch stays on
+    ``unattributed``; ``result.left_out`` counts what came in and does not count. Total models
+    (``markov``, ``shapley_rate``, ``participation``) say what channels earned together, and nothing of
+    a single conversion. Events that are not stitched yet are stitched with the defaults first, which is said.
 
     Raises OptionError, CurrencyError, ModelError, JudgedAtEventError, and what stitch raises.
 

@@ -55,5 +55,5 @@ class TotalModel(Protocol):
 Model: TypeAlias = TouchModel | FittedModel | TotalModel
 
 Refits: TypeAlias = Callable[[npt.NDArray[Any]], ChannelTotals]
-"""Path weights (whole or broken numbers) → totals: what ``refits(counts)`` of a total model answers, for the bootstrap. All that does
-not depend on the weights is done once."""
+"""Path weights (whole or broken numbers) → totals: what ``refits(counts)`` of a total model answers, for the
+bootstrap. All that does not depend on the weights is done once."""
