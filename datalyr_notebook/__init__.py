@@ -31,6 +31,8 @@ from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.shared_devices import shared_devices
 from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.channel_report import channel_report
+from datalyr_notebook.journeys.channels import ChannelRule
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.lint import lint
@@ -57,6 +59,7 @@ __all__ = [
     "MODELS",
     "POLICIES",
     "Attribution",
+    "ChannelRule",
     "CustomWeights",
     "DatalyrAccessor",
     "DatalyrError",
@@ -88,6 +91,7 @@ __all__ = [
     "WShaped",
     "WhatIf",
     "attribute",
+    "channel_report",
     "compare_policies",
     "explain_link",
     "figures",

@@ -16,6 +16,7 @@ from datalyr_notebook.identity.identity_links import identity_links
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.shared_devices import shared_devices
 from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.channel_report import channel_report
 from datalyr_notebook.journeys.conversions import find_conversions
 from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.lint import lint
@@ -115,6 +116,10 @@ class DatalyrAccessor:
     @_says(find_conversions)
     def find_conversions(self, **options: Any) -> pd.DataFrame:
         return find_conversions(self._events, **options)
+
+    @_says(channel_report)
+    def channel_report(self, **options: Any) -> pd.DataFrame:
+        return channel_report(self._events, **options)
 
     @_says(attribute)
     def attribute(self, **options: Any) -> Attribution:

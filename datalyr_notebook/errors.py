@@ -22,6 +22,15 @@ class OptionError(DatalyrError, ValueError):
         super().__init__(f"{step}: {option}={shown(value)} is not known. Use {known}.")
 
 
+class ChannelRuleError(OptionError):
+    """A rule of ``channels=`` that says nothing, something unknown, or can never fire."""
+
+    def __init__(self, step: str, place: int, rule: object, problem: str, fix: str) -> None:
+        self.step, self.option, self.value = step, f"channels[{place}]", rule
+        self.place, self.problem = place, problem
+        ValueError.__init__(self, f"{step}: channels[{place}] {problem}. {fix}.")
+
+
 class SchemaError(DatalyrError, ValueError):
     """A table does not have the shape a step needs."""
 

@@ -285,6 +285,12 @@ LINT: Final = (
     Column("fix", "str", "the next move"),
 )
 
+CHANNEL_REPORT: Final = (
+    Column("rule", "str", "what the rule asks, in words; 'no rule' stands for touches that met none"),
+    Column("channel", "str", "the channel it gives"),
+    Column("touches", "int64", "touches that met it first; 0 = it never fires"),
+)
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from datalyr_notebook import options, order
 from datalyr_notebook.attribution.paths import PathCounts
-from datalyr_notebook.journeys.channels import UNASSIGNED, ChannelRule, channel_rules
+from datalyr_notebook.journeys.channel_options import channel_rules
+from datalyr_notebook.journeys.channels import UNASSIGNED, ChannelRule
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_rows
 from datalyr_notebook.journeys.lookback import LookbackOption, read_lookback
 from datalyr_notebook.journeys.paths import Floats, Paths, TouchPaths

@@ -8,23 +8,32 @@ of one name stand for "or"; the conditions within a rule stand for "and". Matchi
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, schema
-from datalyr_notebook.loading.encoding import combinations, encode
+from datalyr_notebook.loading.encoding import codes_and_values, encode, numbered
 from datalyr_notebook.loading.evidence import DIRECT_MEDIUMS, DIRECT_SOURCES
 from datalyr_notebook.loading.hosts import SITES, host_of, longest_match
+from datalyr_notebook.order import Flags, Ints
 
 Condition = str | Collection[str] | re.Pattern[str]
 """What a field must be: a text, one of several, or a pattern found in it. A missing field is blank."""
 
+Settled = frozenset[str] | re.Pattern[str]
+"""A condition as a rule holds it: folded texts, or a pattern that ignores case."""
+
 DIRECT: Final = "Direct"
 UNASSIGNED: Final = "Unassigned"
+
+CATEGORY: Final = "category"
+CONDITIONS: Final = ("source", CATEGORY, "medium", "campaign", "click_id_type", "sdk")
+"""What a rule may ask for, in the order in which it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +41,15 @@ class ChannelRule:
     """A channel's name and what a touch must look like; a condition left out is not asked.
 
     A text or a collection of texts is compared whole, a compiled pattern is searched for; both
-    ignore case. ``category`` is what :func:`source_category` says of the source. Raises OptionError
-    for any other kind of condition.
+    ignore case and the blanks around. ``category`` is what :func:`source_category` says of the source.
+    A rule without conditions takes every touch.
 
-    >>> ChannelRule("Newsletter", medium=("email", "newsletter")).matches({"medium": "Email"})
-    True
+    Raises OptionError for any other kind of condition, a collection that is empty, or a name that is
+    blank or ``unattributed``, which is what conversions without a touch go to.
+
+    >>> touches = pd.DataFrame({"source": ["klaviyo", "tiktok"], "medium": ["Email", "cpc"]})
+    >>> list(assign_channels(touches, [ChannelRule("Newsletter", medium=("email", "newsletter"))]))
+    ['Newsletter', 'Unassigned']
     """
 
     name: str
@@ -49,33 +62,36 @@ class ChannelRule:
 
     def __post_init__(self) -> None:
         """Settle each condition once, so that matching compares folded texts with folded texts."""
-        for field in fields(self)[1:]:
-            object.__setattr__(self, field.name, _settled(field.name, getattr(self, field.name)))
+        name = self.name.strip() if isinstance(self.name, str) else ""
+        if name.casefold() in {"", schema.UNATTRIBUTED}:
+            raise errors.OptionError("ChannelRule", "name", self.name, f"a text other than {schema.UNATTRIBUTED!r}")
+        object.__setattr__(self, "name", name)
+        for field in CONDITIONS:
+            object.__setattr__(self, field, _settled(field, getattr(self, field)))
 
-    def matches(self, touch: dict[str, str]) -> bool:
-        """Whether a touch, given by the fields it has (``category`` among them), meets every condition."""
-        return all(
-            _holds(condition, touch.get(field.name, ""))
-            for field in fields(self)[1:]
-            if (condition := getattr(self, field.name)) is not None
-        )
+    @property
+    def conditions(self) -> Mapping[str, Settled]:
+        """What the rule asks, by field."""
+        asked = {field: getattr(self, field) for field in CONDITIONS}
+        return {field: condition for field, condition in asked.items() if condition is not None}
 
 
-def _settled(field: str, condition: object) -> frozenset[str] | re.Pattern[str] | None:
+def _settled(field: str, condition: object) -> Settled | None:
     if condition is None:
         return None
     if isinstance(condition, re.Pattern) and isinstance(condition.pattern, str):
         return re.compile(condition.pattern, condition.flags | re.IGNORECASE)
-    texts = [condition] if isinstance(condition, str) else condition
-    if isinstance(texts, Collection) and all(isinstance(text, str) for text in texts):
-        return frozenset(text.strip().casefold() for text in texts)
+    if isinstance(condition, str):
+        return frozenset([_folded(condition)])
+    if isinstance(condition, Collection) and not isinstance(condition, Mapping) and len(condition):
+        texts = [_folded(text) for text in condition if isinstance(text, str)]
+        if len(texts) == len(condition):
+            return frozenset(texts)
     raise errors.OptionError("ChannelRule", field, condition, "a text, a collection of texts, or a compiled pattern")
 
 
-def _holds(condition: frozenset[str] | re.Pattern[str], text: str) -> bool:
-    if isinstance(condition, frozenset):
-        return text.strip().casefold() in condition
-    return condition.search(text) is not None
+def _folded(text: str) -> str:
+    return text.strip().casefold()
 
 
 SOURCE_ALIASES: Final = {
@@ -185,15 +201,13 @@ DEFAULT_CHANNELS: Final[tuple[ChannelRule, ...]] = (
 CHANNEL_NAMES: Final = (*dict.fromkeys(rule.name for rule in DEFAULT_CHANNELS), UNASSIGNED)
 """The channels in the order in which their rules are tried."""
 
-_FIELDS: Final = ("source", "medium", "campaign", "click_id_type", "sdk")
-
 
 def assign_channels(touches: pd.DataFrame, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS) -> pd.Categorical:
     """Each touch's channel: the name of the first rule it meets, else ``Unassigned``.
 
     Reads source and medium, and campaign, click_id_type and sdk where they are there; a missing
     value is blank. The categories stand in order of first appearance. Rules are tried once a
-    distinct combination, not once a row.
+    distinct text, never once a row.
 
     Raises MissingColumnsError without source or medium.
 
@@ -201,14 +215,25 @@ def assign_channels(touches: pd.DataFrame, rules: Sequence[ChannelRule] = DEFAUL
     >>> list(assign_channels(touches))
     ['Paid Social', 'Direct']
     """
-    if not {"source", "medium"} <= set(touches.columns):
-        raise errors.MissingColumnsError("assign_channels", "'source' and 'medium'", touches.columns)
-    present = [field for field in _FIELDS if field in touches.columns]
-    combination, values = combinations([encode(touches[field], field) for field in present])
-    named = [_channel(dict(zip(present, texts, strict=True)), rules) for texts in values]
+    combination, place = _by_combination("assign_channels", touches, rules)
+    called = [*(rule.name for rule in rules), UNASSIGNED]
+    named = [called[one] for one in place]
     names = list(dict.fromkeys(named))
-    places = np.array([names.index(name) for name in named], dtype=np.int32)
-    return pd.Categorical.from_codes(places[combination], categories=pd.Index(names, dtype=schema.TEXT))
+    code = {name: number for number, name in enumerate(names)}
+    codes = np.array([code[name] for name in named], dtype=np.int32)
+    return pd.Categorical.from_codes(codes[combination], categories=pd.Index(names, dtype=schema.TEXT))
+
+
+def first_rules(touches: pd.DataFrame, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS) -> Ints:
+    """The place of the first rule that each touch meets, -1 where it meets none. Reads what assign_channels reads.
+
+    >>> touches = pd.DataFrame({"source": ["direct", "newsletter"], "medium": ["none", "weekly"]})
+    >>> first_rules(touches).tolist()
+    [0, -1]
+    """
+    combination, place = _by_combination("first_rules", touches, rules)
+    first: Ints = place[combination]
+    return first
 
 
 def source_category(source: str) -> str:
@@ -232,13 +257,72 @@ def source_category(source: str) -> str:
     return listed or (_CATEGORY_OF.get(site.source, "") if site else "")
 
 
-def _channel(touch: dict[str, str | None], rules: Sequence[ChannelRule]) -> str:
-    known = {field: text.strip().casefold() for field, text in touch.items() if text}
-    known["category"] = source_category(known.get("source", ""))
-    return next((rule.name for rule in rules if rule.matches(known)), UNASSIGNED)
+_FEW: Final = 100
+"""Up to so many texts of a column, sorting them into kinds costs more than it saves."""
+
+_Asked = tuple[str, Settled]
+"""A condition and the field it is asked of."""
 
 
-def channel_rules(step: str, channels: object) -> tuple[ChannelRule, ...]:
-    """STUB until the channels branch lands."""
-    del step, channels
-    return DEFAULT_CHANNELS
+class _Kinds(NamedTuple):
+    """A column's texts sorted into kinds that answer every condition alike: rules cannot tell them apart."""
+
+    kind: npt.NDArray[np.integer]
+    """Of each touch; -1 stands for the last."""
+    kinds: int
+    answers: dict[_Asked, Flags]
+    """Of each kind."""
+
+
+def _by_combination(step: str, touches: pd.DataFrame, rules: Sequence[ChannelRule]) -> tuple[Ints, Ints]:
+    """The number of each touch's combination of kinds, and the first rule each combination meets (-1 = none)."""
+    if not {"source", "medium"} <= set(touches.columns):
+        raise errors.MissingColumnsError(step, "'source' and 'medium'", touches.columns)
+    asked: dict[str, list[_Asked]] = {}
+    for condition in dict.fromkeys(condition for rule in rules for condition in rule.conditions.items()):
+        column = "source" if condition[0] == CATEGORY else condition[0]
+        asked.setdefault(column, []).append(condition)
+    columns = [_kinds(touches, column, conditions) for column, conditions in asked.items()]
+    nothing = (np.zeros(len(touches), dtype=np.int64), 0)
+    combination, rows = numbered([(column.kind, column.kinds) for column in columns] or [nothing])
+    meets = {condition: answer[column.kind[rows]] for column in columns for condition, answer in column.answers.items()}
+    first = np.full(len(rows), -1, dtype=np.int64)
+    for place, rule in enumerate(rules):
+        is_open = first < 0
+        for condition in rule.conditions.items():
+            is_open &= meets[condition]
+        first[is_open] = place
+    return combination, first
+
+
+def _kinds(touches: pd.DataFrame, column: str, asked: Sequence[_Asked]) -> _Kinds:
+    """The kinds of a column's texts; each text that occurs is asked once, a missing value is blank.
+
+    Few texts are kinds of their own, without another look at the rows.
+    """
+    given = touches[column] if column in touches.columns else pd.Series([None] * len(touches), dtype="category")
+    codes, values = codes_and_values(encode(given, column))
+    if len(values) <= _FEW:
+        return _Kinds(codes, len(values), _answers([*values, ""], asked))
+    occurring = np.flatnonzero(np.bincount(codes[codes >= 0]))
+    answers = _answers([*values[occurring], ""], asked)
+    kind, first = numbered([(answer.astype(np.int8), 2) for answer in answers.values()])
+    kind_of = np.full(len(values) + 1, kind[-1])
+    kind_of[occurring] = kind[:-1]
+    return _Kinds(kind_of[codes], len(first), {condition: answer[first] for condition, answer in answers.items()})
+
+
+def _answers(texts: Sequence[object], asked: Sequence[_Asked]) -> dict[_Asked, Flags]:
+    """What each text answers to each condition."""
+    sent = [str(text).strip() for text in texts]
+    told = {field: sent for field, _ in asked}
+    if CATEGORY in told:
+        told[CATEGORY] = [source_category(text) for text in sent]
+    answers: dict[_Asked, Flags] = {}
+    for field, condition in asked:
+        if isinstance(condition, frozenset):
+            held = [text.casefold() in condition for text in told[field]]
+        else:
+            held = [condition.search(text) is not None for text in told[field]]
+        answers[field, condition] = np.array(held, dtype=bool)
+    return answers

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
-from datalyr_notebook.journeys.touches import check_options, event_keys
+from datalyr_notebook.journeys.event_keys import event_keys
+from datalyr_notebook.journeys.touches import check_options
 from datalyr_notebook.journeys.visits import Visits, find_visits, is_client
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Flags, Ints

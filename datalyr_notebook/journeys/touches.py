@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
-from datalyr_notebook.hashing import hash_rows
-from datalyr_notebook.journeys.channels import DEFAULT_CHANNELS, DIRECT, ChannelRule, assign_channels
+from datalyr_notebook.journeys.channel_options import Channels, channel_rules
+from datalyr_notebook.journeys.channels import DEFAULT_CHANNELS, DIRECT, ChannelRule, assign_channels, first_rules
+from datalyr_notebook.journeys.event_keys import event_keys
 from datalyr_notebook.journeys.visits import Visits, find_visits
+from datalyr_notebook.loading.encoding import numbered
 from datalyr_notebook.loading.evidence import DIRECT_MEDIUMS, DIRECT_SOURCES
 from datalyr_notebook.order import Flags, Ints
 
@@ -22,7 +24,7 @@ INSTALL = "app_install"
 BORROWED = ("$web_attribution_matched", "$web_attribution_merged")
 """Events that lend an app the click of a web visit, which already is that touch."""
 
-_SESSION_TIMEOUT = "30min"
+SESSION_TIMEOUT = "30min"
 _EVIDENCE = ("source", "medium", "campaign", "term", "content", "click_id", "click_id_type")
 
 
@@ -43,8 +45,9 @@ def find_touches(
     stitched: pd.DataFrame,
     *,
     level: str = "session",
+    channels: Channels | None = None,
     app_direct: bool = False,
-    session_timeout: str | pd.Timedelta = _SESSION_TIMEOUT,
+    session_timeout: str | pd.Timedelta = SESSION_TIMEOUT,
 ) -> pd.DataFrame:
     """The touches of every person, a row each, in the columns of ``schema.TOUCHES``.
 
@@ -55,7 +58,12 @@ def find_touches(
     carried over from an earlier visit is no signal, nor what an app repeats; an app session without
     evidence of its own is no touch unless ``app_direct``. Server rows make no touch.
 
-    Sorted by person (in order of appearance), time and touch_id. Raises NotStitchedError, OptionError.
+    ``channels``: rules that stand before the default channel groups, a list of records such as
+    ``{"name": "Newsletter", "medium": ["email", "newsletter"]}``, or that replace them, where the last
+    one has a name only (see :func:`datalyr_notebook.journeys.channel_options.channel_rules`).
+
+    Sorted by person (in order of appearance), time and touch_id. Raises NotStitchedError, OptionError,
+    and ChannelRuleError for ``channels`` that cannot be read.
 
     >>> import pandas as pd
     >>> from datalyr_notebook.identity.stitching import stitch
@@ -69,9 +77,10 @@ def find_touches(
     1  direct   none          Direct
     """
     timeout_us = check_options("find_touches", stitched, level, session_timeout)
+    rules = channel_rules("find_touches", channels)
     visits = find_visits(stitched, timeout_us)
     found = touch_rows(stitched, visits, level=level, app_direct=app_direct)
-    return touch_table(stitched, found)
+    return touch_table(stitched, found, rules)
 
 
 def check_options(step: str, stitched: pd.DataFrame, level: str, session_timeout: str | pd.Timedelta) -> int:
@@ -123,6 +132,11 @@ def touch_channels(
     return assign_channels(_clues(stitched, found), rules)
 
 
+def touch_rules(stitched: pd.DataFrame, found: TouchRows, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS) -> Ints:
+    """The place of the rule that gave each touch its channel, -1 where no rule did."""
+    return first_rules(_clues(stitched, found), rules)
+
+
 def direct_touches(
     stitched: pd.DataFrame, found: TouchRows, channel_of: pd.Categorical, rules: Sequence[ChannelRule]
 ) -> Flags:
@@ -166,36 +180,6 @@ def touch_column(stitched: pd.DataFrame, found: TouchRows, name: str, kind: str)
             place, categories = len(categories), pd.Index([*categories, shown], dtype=object)
         codes = np.where(found.is_fallback, place, codes)
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories))
-
-
-def event_keys(stitched: pd.DataFrame, rows: Ints) -> pd.Series:
-    """touch_id and conversion_id: the event_id, with ``:<event_name>`` where two names share one.
-
-    Rows without event_id get a hash of their content, with an ordinal among identical rows.
-    """
-    keys = np.full(len(rows), None, dtype=object)
-    if "event_id" in stitched.columns:
-        ids = stitched["event_id"].iloc[rows]
-        keys[:] = ids.astype(object).where(ids.notna(), None)
-        shared = _shared_ids(stitched, ids)
-        for place in np.flatnonzero(ids.isin(shared).to_numpy()) if len(shared) else ():
-            keys[place] = f"{keys[place]}:{stitched['event_name'].iloc[rows[place]]}"
-    blank = np.flatnonzero(np.array([key is None for key in keys], dtype=bool))
-    if len(blank):
-        hashes = pd.Series(hash_rows(stitched.iloc[rows[blank]]))
-        ordinal = hashes.groupby(hashes, sort=False).cumcount()
-        keys[blank] = [
-            f"{one:016x}" if not again else f"{one:016x}-{again}" for one, again in zip(hashes, ordinal, strict=True)
-        ]
-    return pd.Series(keys, dtype=object).astype(schema.TEXT)
-
-
-def _shared_ids(stitched: pd.DataFrame, ids: pd.Series) -> pd.Index:
-    """Those of the ids that events of different names share."""
-    same = stitched["event_id"].isin(ids.dropna().unique())
-    seen = stitched.loc[same.to_numpy(), "event_id"]
-    twice: pd.Index = pd.Index(seen[seen.duplicated()].unique())
-    return twice
 
 
 def _live_signals(stitched: pd.DataFrame, visits: Visits) -> Flags:
@@ -292,10 +276,8 @@ def _before_first_pageview(stitched: pd.DataFrame, visits: Visits, stale: Flags)
 def _distinct(stitched: pd.DataFrame, visits: Visits, rows: Ints) -> Ints:
     """Of each visit's signals those that differ from every earlier touch of the visit."""
     fields = _field_codes(stitched, rows)
-    combination = np.zeros(len(rows), dtype=np.int64)
-    for codes in fields.T:
-        combination = pd.factorize(combination * (int(codes.max(initial=-1)) + 2) + codes + 1)[0].astype(np.int64)
-    key = visits.number[rows] * (int(combination.max(initial=-1)) + 1) + combination
+    coded = [(visits.number[rows], len(visits.first)), *((codes, int(codes.max(initial=-1)) + 1) for codes in fields.T)]
+    key, _ = numbered(coded)
     inorder = order.event_order(stitched, within=visits.number[rows], rows=rows)
     inorder = inorder[~pd.Series(key[inorder]).duplicated().to_numpy()]
     number = visits.number[rows[inorder]]

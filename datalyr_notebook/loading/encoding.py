@@ -188,19 +188,67 @@ def matches(wanted: pd.Index, among: pd.Index) -> npt.NDArray[np.int64]:
 
 def combinations(columns: Sequence[pd.Series]) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
     """The number of each row's combination of values, and the combinations (null = None)."""
-    rows = len(columns[0])
-    number = np.zeros(rows, dtype=np.int64)
-    coded: list[tuple[npt.NDArray[np.integer], list[Any]]] = []
-    for column in columns:
-        is_coded = isinstance(column.dtype, pd.CategoricalDtype)
-        codes, distinct = (column.cat.codes.to_numpy(), column.cat.categories) if is_coded else pd.factorize(column)
-        coded.append((codes, [*distinct, None]))
-        if is_coded and len(distinct) == 1 and codes.min(initial=0) == 0:
+    coded = [codes_and_values(column) for column in columns]
+    number, first = numbered([(codes, len(values)) for codes, values in coded])
+    held = [(codes[first].tolist(), [*values, None]) for codes, values in coded]
+    return number, [tuple(values[codes[place]] for codes, values in held) for place in range(len(first))]
+
+
+def numbered(
+    coded: Sequence[tuple[npt.NDArray[np.integer], int]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The number of each row's combination of codes, in order of appearance, and the first row of each.
+
+    ``coded``: codes (-1 = null) and how many values there are, a pair a column. Codes are packed into
+    one word while a table of all such words is no longer than the rows; words are hashed only beyond.
+    """
+    rows = len(coded[0][0])
+    word, words = np.zeros(rows, dtype=np.int64), 1
+    for codes, values in coded:
+        if not values or (values == 1 and codes.min(initial=0) == 0):
             continue
-        number = pd.factorize(number * (len(distinct) + 1) + codes + 1)[0].astype(np.int64)
-    first = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
-    first[number[::-1]] = np.arange(rows - 1, -1, -1)
-    return number, [tuple(values[codes[row]] for codes, values in coded) for row in first]
+        if words * (values + 1) > _table_length(rows):
+            word, first = _renumbered(word, words)
+            words = len(first)
+        word *= values + 1
+        word += codes
+        word += 1
+        words *= values + 1
+    return _renumbered(word, words)
+
+
+def codes_and_values(column: pd.Series) -> tuple[npt.NDArray[np.integer], pd.Index]:
+    """A column's codes (-1 = null) and what they stand for."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories
+    codes, values = pd.factorize(column)
+    return codes, pd.Index(values)
+
+
+def _table_length(rows: int) -> int:
+    return max(rows, _FEW)
+
+
+def _renumbered(word: npt.NDArray[np.int64], words: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Words (each below ``words``) numbered in order of appearance, and the first row of each."""
+    rows = len(word)
+    if words > _table_length(rows):
+        number = pd.factorize(word)[0].astype(np.int64)
+        words = int(number.max(initial=-1)) + 1
+        return number, _first_rows(number, words)
+    first = _first_rows(word, words)
+    seen = np.flatnonzero(first < rows)
+    seen = seen[np.argsort(first[seen])]
+    renumbered = np.empty(words, dtype=np.int64)
+    renumbered[seen] = np.arange(len(seen))
+    return renumbered[word], first[seen]
+
+
+def _first_rows(word: npt.NDArray[np.int64], words: int) -> npt.NDArray[np.int64]:
+    """For each word the first row that holds it; the number of rows where none does."""
+    first = np.full(words, len(word), dtype=np.int64)
+    first[word[::-1]] = np.arange(len(word) - 1, -1, -1)
+    return first
 
 
 def _dictionary(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Array]:

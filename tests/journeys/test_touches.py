@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 import datalyr_notebook as dn
-from datalyr_notebook.errors import NotStitchedError, OptionError
+from datalyr_notebook.errors import ChannelRuleError, NotStitchedError, OptionError
+from datalyr_notebook.journeys.channel_options import channel_rules
+from datalyr_notebook.journeys.touches import direct_touches, touch_channels, touch_rows
+from datalyr_notebook.journeys.visits import find_visits
 
 
 def stitched(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -161,12 +164,55 @@ def test_touches_without_event_id_are_named_by_their_content() -> None:
     assert identical[0] == first
 
 
+def test_channels_are_named_by_the_rules_asked_for() -> None:
+    table = stitched(
+        {"at": "09:00", "source": "google", "medium": "cpc", "campaign": "Brand", "click_id_type": "gclid"},
+        {"at": "12:00", "source": "google", "medium": "cpc", "campaign": "shoes", "session_id": "s2"},
+        {"at": "15:00", "session_id": "s3"},
+    )
+    brand = {"name": "Brand Search", "campaign": "brand", "click_id_type": ["gclid", "gbraid"], "sdk": "web"}
+    assert dn.find_touches(table)["channel"].tolist() == ["Paid Search", "Paid Search", "Direct"]
+    assert dn.find_touches(table, channels=[brand])["channel"].tolist() == ["Brand Search", "Paid Search", "Direct"]
+    replaced = dn.find_touches(table, channels=[brand, {"name": "Unassigned"}])
+    assert replaced["channel"].tolist() == ["Brand Search", "Unassigned", "Unassigned"]
+    assert dn.find_touches(table.iloc[:0], channels=[brand])["channel"].tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "channel", "direct"),
+    [
+        (None, ["Email", "Direct", "Direct", "Unassigned"], [False, True, True, False]),
+        ([{"name": "Typed In", "source": "direct"}], ["Email", "Typed In", "Typed In", "Unassigned"], [0, 1, 1, 0]),
+        ([{"name": "All"}], ["All"] * 4, [0, 1, 1, 0]),
+        ([{"name": "Direct", "source": "intranet"}], ["Email", "Direct", "Direct", "Direct"], [0, 1, 1, 1]),
+        ([{"name": "direct", "source": "intranet"}], ["Email", "Direct", "Direct", "direct"], [0, 1, 1, 0]),
+    ],
+)
+def test_a_touch_is_direct_by_its_channel_or_by_its_evidence(
+    channels: Any, channel: list[str], direct: list[bool]
+) -> None:
+    """A visit without evidence and one tagged direct stay direct, whatever name other rules give them."""
+    table = stitched(
+        {"at": "09:00", "source": "klaviyo", "medium": "email"},
+        {"at": "11:00", "session_id": "s2"},
+        {"at": "13:00", "source": "(direct)", "medium": "(not set)", "session_id": "s3"},
+        {"at": "15:00", "source": "intranet", "medium": "banner-less", "session_id": "s4"},
+    )
+    found = touch_rows(table, find_visits(table, 30 * 60 * 10**6), level="session", app_direct=False)
+    rules = channel_rules("find_touches", channels)
+    named = touch_channels(table, found, rules)
+    assert list(named) == channel
+    assert direct_touches(table, found, named, rules).tolist() == [bool(flag) for flag in direct]
+
+
 def test_bad_input_is_named() -> None:
     table = stitched({"at": "09:00"})
     with pytest.raises(NotStitchedError, match="find_touches needs stitched events"):
         dn.find_touches(table.drop(columns="person_via"))
     with pytest.raises(OptionError, match=r"level='page' is not known. Use one of 'session', 'event'"):
         dn.find_touches(table, level="page")
+    with pytest.raises(ChannelRuleError, match=r"find_touches: channels\[0\] asks medium for 7, which is no condition"):
+        dn.find_touches(table, channels=[{"name": "A", "medium": 7}])
 
 
 def test_an_empty_table_keeps_its_columns() -> None:

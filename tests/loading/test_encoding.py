@@ -190,6 +190,21 @@ def test_combinations_number_rows_by_what_they_hold() -> None:
     assert combinations([coded()])[1] == []
 
 
+@pytest.mark.parametrize("kinds", [(3, 2, 4), (400, 300, 2), (400, 300, 20_000), (1, 1, 1)])
+def test_combinations_are_the_same_packed_or_hashed(kinds: tuple[int, ...]) -> None:
+    """Few kinds fit a table of all words, many are hashed; pandas' groupby is the oracle."""
+    draw = np.random.default_rng(5)
+    table = pd.DataFrame({f"c{kind}_{place}": draw.integers(-1, kind, 500) for place, kind in enumerate(kinds)})
+    columns = [
+        pd.Series(pd.Categorical.from_codes(table[name], categories=range(kind)))
+        for name, kind in zip(table, kinds, strict=True)
+    ]
+    number, cases = combinations(columns)
+    assert number.tolist() == table.groupby(list(table), sort=False).ngroup().tolist()
+    told = table.drop_duplicates().astype(object)
+    assert cases == [tuple(row) for row in told.where(told >= 0, None).to_numpy()]
+
+
 # ---- texts that are nothing ----------------------------------------------------------------------
 
 
