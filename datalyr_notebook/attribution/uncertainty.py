@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datalyr_notebook import errors, options, order
 from datalyr_notebook.attribution.credit import Sums, share_out, weigh
 from datalyr_notebook.attribution.groups import Groups, touch_groups
 from datalyr_notebook.attribution.protocol import FittedModel, TotalModel
 from datalyr_notebook.attribution.totals import group_sums, sorted_totals
+from datalyr_notebook.hashing import one_array
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.order import Ints
 
@@ -148,9 +151,11 @@ _POISSON: Final = _poisson_table()
 
 def _placed(place: Ints, names: pd.Index, persons: Ints, count: int) -> int:
     """Number those of the persons who have no place yet, by name; how many have one then."""
-    fresh = np.unique(persons)
-    fresh = fresh[place[fresh] < 0]
-    place[fresh[np.argsort(names[fresh].to_numpy(dtype=object))]] = count + np.arange(len(fresh))
+    fresh = np.zeros(len(names), dtype=bool)
+    fresh[persons] = True
+    fresh = np.flatnonzero(fresh & (place < 0))
+    inorder = pc.array_sort_indices(one_array(pa.array(names[fresh]))).to_numpy()
+    place[fresh[inorder]] = count + np.arange(len(fresh))
     return count + len(fresh)
 
 

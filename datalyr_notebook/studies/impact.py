@@ -252,15 +252,17 @@ def _devices(found: Attribution, drawing: _Drawing) -> pd.DataFrame:
     first = np.flatnonzero(weigh(journeys, FirstTouch()) > 0)
     touched = np.full(len(rows.row), schema.UNATTRIBUTED, dtype=object)
     touched[journeys.journey[first]] = _device_types(found, found.evidence.touches.row[journeys.touch[first]])
-    pairs = pd.DataFrame({"touched_on": touched, "converted_on": _device_types(found, rows.where)})
-    number, index = pd.factorize(pd.MultiIndex.from_frame(pairs))
-    low, high, _ = drawing.interval(rows.row, number.astype(np.int64), journeys.value, len(index))
+    from_type, from_types = pd.factorize(touched)
+    to_type, to_types = pd.factorize(_device_types(found, rows.where))
+    number, pairs = pd.factorize(from_type * len(to_types) + to_type)
+    number = number.astype(np.int64)
+    low, high, _ = drawing.interval(rows.row, number, journeys.value, len(pairs))
     table = pd.DataFrame(
         {
-            "touched_on": [pair[0] for pair in index],
-            "converted_on": [pair[1] for pair in index],
-            "conversions": np.bincount(number, minlength=len(index)),
-            "credit": np.bincount(number, journeys.value, minlength=len(index)),
+            "touched_on": from_types[pairs // max(len(to_types), 1)],
+            "converted_on": to_types[pairs % max(len(to_types), 1)],
+            "conversions": np.bincount(number, minlength=len(pairs)),
+            "credit": np.bincount(number, journeys.value, minlength=len(pairs)),
             "low": low,
             "high": high,
         }
