@@ -184,6 +184,31 @@ class UnknownLinkError(DatalyrError, LookupError):
         )
 
 
+class UnknownConversionError(DatalyrError, LookupError):
+    """No conversion that counts has this id."""
+
+    def __init__(self, step: str, asked: object, nearest: Iterable[str]) -> None:
+        self.step, self.asked, self.nearest = step, asked, list(nearest)
+        near = f" Nearest: {', '.join(shown(one) for one in self.nearest)}." if self.nearest else ""
+        super().__init__(
+            f"{step} found no conversion with the conversion_id, order_id or event_id {shown(asked)}.{near} "
+            "result.conversions lists those that count, result.left_out says what does not."
+        )
+
+
+class AmbiguousConversionError(DatalyrError, LookupError):
+    """An order_id or event_id that several conversions have."""
+
+    def __init__(self, step: str, asked: object, conversions: Iterable[str]) -> None:
+        self.step, self.asked, self.conversions = step, asked, list(conversions)
+        listed = ", ".join(shown(one) for one in self.conversions[:5])
+        more = f" and {len(self.conversions) - 5} more" if len(self.conversions) > 5 else ""
+        super().__init__(
+            f"{step} needs one conversion, but {len(self.conversions)} have {shown(asked)}: {listed}{more}. "
+            "Pass one of these conversion_ids."
+        )
+
+
 class ModelError(DatalyrError, ValueError):
     """A model gave weights that are none."""
 

@@ -9,6 +9,10 @@ import pandas as pd
 
 ROWS_SHOWN = 12
 _LONGEST_CELL = 60
+_UNITS = ((1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute"), (1 / 86_400, "second"))
+"""Days a unit."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""``strftime`` would ask the machine's locale."""
 
 
 def table_text(headline: str, table: pd.DataFrame) -> str:
@@ -16,8 +20,10 @@ def table_text(headline: str, table: pd.DataFrame) -> str:
     return f"{headline}\n{table.head(ROWS_SHOWN).to_string(index=False, max_colwidth=40)}"
 
 
-def table_html(headline: str, table: pd.DataFrame, where: str) -> str:
+def table_html(headline: str, table: pd.DataFrame, where: str, *, longest_cell: int = _LONGEST_CELL) -> str:
     """The headline over the first rows; ``where`` names the table that holds the rest.
+
+    Texts of more than ``longest_cell`` characters are cut in the middle.
 
     >>> "<b>" in table_html("<b>", pd.DataFrame({"<b>": ["<b>"]}), ".totals")
     False
@@ -28,7 +34,9 @@ def table_html(headline: str, table: pd.DataFrame, where: str) -> str:
         for place, name in enumerate(table.columns)
     )
     body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:{_align(cell)}'>{_cell(cell)}</td>" for cell in row) + "</tr>"
+        "<tr>"
+        + "".join(f"<td style='text-align:{_align(cell)}'>{_cell(cell, longest_cell)}</td>" for cell in row)
+        + "</tr>"
         for row in rows
     )
     more = f"<p>{len(table) - ROWS_SHOWN} more rows in {html.escape(where)}</p>" if len(table) > ROWS_SHOWN else ""
@@ -56,11 +64,40 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def _cell(value: object) -> str:
+def moment(time: pd.Timestamp) -> str:
+    """A UTC moment as a sentence says it.
+
+    >>> moment(pd.Timestamp("2026-01-02T20:05:31Z"))
+    '2 Jan 2026 20:05 UTC'
+    """
+    return f"{time.day} {_MONTHS[time.month - 1]} {time.year} {time.hour:02}:{time.minute:02} UTC"
+
+
+def lasting(days: float) -> str:
+    """A duration in the unit that fits it.
+
+    >>> lasting(1.4547), lasting(1 / 24), lasting(5.75 / 1440)
+    ('1.5 days', '1 hour', '5.8 minutes')
+    """
+    size, unit = next(((size, unit) for size, unit in _UNITS if days >= size), _UNITS[-1])
+    amount = f"{days / size:,.1f}".removesuffix(".0")
+    return f"{amount} {unit if amount == '1' else unit + 's'}"
+
+
+def percent(share: float) -> str:
+    """A share between 0 and 1.
+
+    >>> percent(0.5), percent(0.46415), percent(1e-9)
+    ('50%', '46.4%', '<0.1%')
+    """
+    return "<0.1%" if 0 < share < 0.0005 else f"{share * 100:.1f}".removesuffix(".0") + "%"
+
+
+def _cell(value: object, longest: int) -> str:
     if _is_missing(value):
         return ""
     text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if _is_count(value) else str(value)
-    return html.escape(text if len(text) <= _LONGEST_CELL else f"{text[:40]}…{text[-15:]}")
+    return html.escape(text if len(text) <= longest else f"{text[: longest * 2 // 3]}…{text[-longest // 4 :]}")
 
 
 def _side(cells: Iterable[object]) -> str:

@@ -291,6 +291,44 @@ CHANNEL_REPORT: Final = (
     Column("touches", "int64", "touches that met it first; 0 = it never fires"),
 )
 
+JOURNEY_TOUCHES: Final = (
+    Column("touch_id", "str", "as in the touches"),
+    Column("timestamp", TIME, "the touch's time"),
+    Column("age_days", "float64", "conversion time - touch time; negative after the conversion"),
+    Column("channel", "category", "default channel group, or that of channels="),
+    Column("source", "category", ""),
+    Column("medium", "category", ""),
+    Column("campaign", "category", ""),
+    Column("click_id_type", "category", "which ad platform's click; null without a click"),
+    Column("anonymous_id", "category", "the device that was touched"),
+    Column("device_type", "category", ""),
+)
+
+EXPLAINED_TOUCHES: Final = (
+    *JOURNEY_TOUCHES,
+    Column("same_device", "bool", "as the conversion's"),
+    Column("same_session", "bool", "the touch belongs to the visit the conversion happened in"),
+    Column("person_via", "category", "the rule that decided whose touch it is"),
+    Column("person_since", TIME, "when the evidence that decided became known"),
+    Column("evidence", "str", "how the touch came to be this person's, in a sentence"),
+    Column("channel_rule", "str", "which rule set the channel, in words"),
+)
+"""The touches of one conversion's journey; behind them a column of weights a touch model."""
+
+PASSED_OVER: Final = (
+    *JOURNEY_TOUCHES,
+    Column("reason", "str", "why the touch is not in the journey"),
+)
+"""Touches of the conversion's person that its journey does not have."""
+
+CONVERSION_CREDIT: Final = (
+    Column("model", "str", "a touch model"),
+    Column("channel", "str", "or unattributed"),
+    Column("weight", "float64", "share of the conversion"),
+    Column("credit", "float64", "weight times value"),
+)
+"""Who gets one conversion."""
+
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
 

@@ -167,7 +167,7 @@ def population(
         is_direct=found.is_direct[touch],
         touch=touch,
     )
-    for kept in _selections(reading):
+    for kept in selections(reading):
         nulls = nulls.narrowed(kept(nulls))
     ones, none = np.ones(len(starts)), np.zeros(len(starts))
     went = _counts(nulls.grouped(*groups), conversions=none, value=none, nulls=ones)
@@ -182,13 +182,13 @@ def population(
 def _selected(journeys: Journeys, touches: int, reading: Reading) -> tuple[Journeys, list[Step]]:
     """The journeys without the channels that are left out, then with their paths transformed."""
     steps = []
-    for kept, reason in _selections(reading).items():
+    for kept, reason in selections(reading).items():
         journeys = journeys.narrowed(kept(journeys))
         steps.append(Step(reason, in_journeys(journeys, touches)))
     return journeys, steps
 
 
-def _selections(reading: Reading) -> dict[Callable[[Paths], Flags], str]:
+def selections(reading: Reading) -> dict[Callable[[Paths], Flags], str]:
     """What says which places stay, in order, and why others go."""
     selections: dict[Callable[[Paths], Flags], str] = {}
     if reading.include is not None:
