@@ -76,7 +76,7 @@ def moment(time: pd.Timestamp) -> str:
 def lasting(days: float) -> str:
     """A duration in the unit that fits it.
 
-    >>> lasting(1.4547), lasting(1 / 24), lasting(5.75 / 1440)
+    >>> lasting(1.4547), lasting(1 / 24), lasting(5.8 / 1440)
     ('1.5 days', '1 hour', '5.8 minutes')
     """
     size, unit = next(((size, unit) for size, unit in _UNITS if days >= size), _UNITS[-1])

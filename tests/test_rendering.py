@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from datalyr_notebook.notices import repeated, say
-from datalyr_notebook.rendering import ROWS_SHOWN, counted, table_html, table_text
+from datalyr_notebook.rendering import ROWS_SHOWN, counted, lasting, moment, percent, table_html, table_text
 
 
 def test_every_text_is_escaped_and_nothing_stands_for_missing() -> None:
@@ -53,3 +53,17 @@ def test_a_headline_is_above_its_table_and_names_stand_over_their_numbers() -> N
     assert [head.split("</th>")[0] for head in heads] == ["left'>name", "right'>credit", "left'>none"]
     empty = table_html("empty", pd.DataFrame({"name": []}), ".t")
     assert "text-align:left'>name</th>" in empty
+
+
+def test_moments_durations_and_shares_read_as_sentences_say_them() -> None:
+    assert moment(pd.Timestamp("2026-12-31T00:07:59.999Z")) == "31 Dec 2026 00:07 UTC"
+    assert [lasting(days) for days in (0.0, 1 / 86_400, 59 / 1440, 23.5 / 24, 1.0, 1000.04)] == [
+        "0 seconds",
+        "1 second",
+        "59 minutes",
+        "23.5 hours",
+        "1 day",
+        "1,000 days",
+    ]
+    assert [percent(share) for share in (0.0, 0.0004, 0.0005, 1 / 3, 1.0)] == ["0%", "<0.1%", "0.1%", "33.3%", "100%"]
+    assert "x" * 70 in table_html("long", pd.DataFrame({"text": ["x" * 70]}), ".t", longest_cell=70)

@@ -39,8 +39,6 @@ def text_of(told: CreditExplanation) -> str:
             f"  {_line(row)}, {moment(row['timestamp'])}, {_earlier(row['age_days'])}: {row['reason']}."
             for _, row in others.iterrows()
         ]
-        if len(told.left_out) > len(others):
-            lines.append(f"  … {len(told.left_out) - len(others):,} more in .left_out")
     return "\n".join(lines)
 
 
@@ -114,11 +112,9 @@ def _notes(told: CreditExplanation) -> list[str]:
     if told.known_later:
         places = ", ".join(str(place + 1) for place in told.known_later[:ROWS_SHOWN])
         more = " and more" if len(told.known_later) > ROWS_SHOWN else ""
-        touches, was, them = (
-            ("Touch", "is known", "it") if len(told.known_later) == 1 else ("Touches", "are known", "them")
-        )
+        touches, them = ("Touch", "it") if len(told.known_later) == 1 else ("Touches", "them")
         notes.append(
-            f"{touches} {places}{more} {was} to be this person's only since after the {_kind(told)}: "
+            f"{touches} {places}{more} became known as this person's only after the {_kind(told)}: "
             f"evidence='at_conversion' would leave {them} out."
         )
     return notes
@@ -147,12 +143,17 @@ def _kind(told: CreditExplanation) -> str:
 
 def _journey_title(told: CreditExplanation) -> str:
     total, shown = len(told.touches), len(_shown_touches(told))
-    which = f" of {total:,}, those with the largest share under {plain(told.models[0])}" if total > shown else ""
-    return f"Journey: {counted(shown, 'touch', 'touches')}{which}, lookback {told.lookback}"
+    title = f"Journey: {counted(total, 'touch', 'touches')}, lookback {told.lookback}"
+    if shown == total:
+        return title
+    most = f"the {shown} with the largest share under {plain(told.models[0])}" if told.models else f"the last {shown}"
+    return f"{title}; {most} are shown, .touches has them all"
 
 
 def _others_title(told: CreditExplanation) -> str:
-    return f"Not in this journey: {counted(len(told.left_out), 'touch', 'touches')} of the same person"
+    total, shown = len(told.left_out), len(_shown_others(told))
+    title = f"Not in this journey: {counted(total, 'touch', 'touches')} of the same person"
+    return title if shown == total else f"{title}; the {shown} nearest in time are shown, .left_out has them all"
 
 
 def _shown_touches(told: CreditExplanation) -> list[int]:
@@ -176,9 +177,9 @@ def _touch_lines(told: CreditExplanation, place: int) -> list[str]:
     lines = [
         f"  {place + 1}. {_line(touch)}, {moment(touch['timestamp'])}, {_earlier(touch['age_days'])}",
         f"     whose: {touch['evidence']}",
-        f"     channel: {touch['channel_rule']}.",
+        f"     channel: {touch['channel_rule']}",
     ]
-    return [*lines, f"     share: {_earned(told, place)}."] if told.models else lines
+    return [*lines, f"     share: {_earned(told, place)}"] if told.models else lines
 
 
 def _earned(told: CreditExplanation, place: int) -> str:

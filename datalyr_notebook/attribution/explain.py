@@ -222,6 +222,8 @@ def _why(result: Attribution, journey: int, kind: str) -> dict[str, str]:
 
 def _unattributed(theirs: PersonsRows, reasons: npt.NDArray[np.object_]) -> str:
     """Why a conversion has no touch."""
+    if len(reasons) == 1:
+        return f"The person's only touch does not count: {reasons[0]}."
     if len(reasons):
         counts = pd.Series(reasons).value_counts(sort=False)
         each = ", ".join(f"{count:,} {why}" for why, count in counts.items())
@@ -229,7 +231,7 @@ def _unattributed(theirs: PersonsRows, reasons: npt.NDArray[np.object_]) -> str:
     sdks = set(theirs.events["sdk"].dropna().unique())
     events = counted(len(theirs.events), "event")
     if sdks <= set(schema.SERVER_SDKS):
-        return f"The person has no touch: servers sent all {events}, and a server's event is no visit."
+        return f"The person has no touch: only servers sent events of theirs ({events}), and those are no visits."
     if sdks <= {*schema.SERVER_SDKS, *schema.MOBILE_SDKS}:
         return (
             f"The person has no touch: no app event among {events} brought an install's or a link's evidence "

@@ -61,14 +61,17 @@ class PersonsRows:
     def device_name(self, code: int) -> str:
         """A device as a sentence calls it: its type and its shortened id.
 
-        Its type is that of its first row that tells one.
+        Its type is what its first row that tells one says.
         """
         if code < 0:
             return "a row without a device"
-        rows = np.flatnonzero(self.device == code)
-        kinds = self.events["device_type"].iloc[rows].dropna() if "device_type" in self.events.columns else ()
-        kind = next((str(one) for one in kinds if one != "unknown"), "device")
-        return f"{kind} {short_id(str(self.events['anonymous_id'].cat.categories[code]))}"
+        kind, name = "device", short_id(str(self.events["anonymous_id"].cat.categories[code]))
+        if "device_type" in self.events.columns:
+            kinds = self.events["device_type"]
+            rows = np.flatnonzero((self.device == code) & kinds.notna().to_numpy() & (kinds != "unknown").to_numpy())
+            if len(rows):
+                kind = plain(str(kinds.iloc[rows[order.event_order(self.events, rows=rows)[0]]]))
+        return f"{kind} {name}"
 
 
 def rows_of_person(stitched: pd.DataFrame, row: int, kind: str) -> PersonsRows:
@@ -111,7 +114,7 @@ def short_id(text: str) -> str:
     """An id as a sentence shows it: one line of 24 characters at most, cut in the middle when longer.
 
     >>> short_id("anon_cfd09de1-6a42-40e3-a650-227788f08ae1")
-    'anon_cfd09d…f08ae'
+    'anon_cfd09d…08ae1'
     """
     return shown(text, width=24)[1:-1]
 
@@ -189,7 +192,6 @@ def _matched(theirs: PersonsRows, device: int) -> str:
     web = events["web_visitor_id"].astype(object)
     as_app = np.flatnonzero((theirs.device == device) & web.notna().to_numpy())
     as_web = np.flatnonzero((web == text).to_numpy(dtype=bool) & (theirs.device >= 0) & (theirs.device != device))
-    places = {str(one): place for place, one in enumerate(events["anonymous_id"].cat.categories)}
     others = {str(web.iloc[row]) for row in as_app.tolist()} | {
         str(events["anonymous_id"].iloc[row]) for row in as_web.tolist()
     }
@@ -200,8 +202,9 @@ def _matched(theirs: PersonsRows, device: int) -> str:
     how = f" {_MATCHES[next(iter(methods))]}" if len(methods) == 1 and methods <= set(_MATCHES) else ""
     if len(others) != 1:
         return how
-    other = next(iter(others))
-    return f"{how} with {theirs.device_name(places[other]) if other in places else short_id(other)}"
+    other, names = next(iter(others)), events["anonymous_id"].cat.categories
+    code = next((code for code in np.unique(theirs.device).tolist() if code >= 0 and names[code] == other), -1)
+    return f"{how} with {theirs.device_name(code) if code >= 0 else short_id(other)}"
 
 
 def _user(theirs: PersonsRows, code: int) -> str:
