@@ -30,8 +30,7 @@ def text_of(told: CreditExplanation) -> str:
         lines += [f"  {plain(name)} {_gives(told, name)}: {why}." for name, why in told.why.items()]
     if len(told.touches):
         lines += ["", _journey_title(told)]
-        for place in _shown_touches(told):
-            lines += _touch_lines(told, place)
+        lines += _journey_lines(told)
     if len(told.left_out):
         lines += ["", _others_title(told)]
         others = _shown_others(told)
@@ -146,7 +145,7 @@ def _journey_title(told: CreditExplanation) -> str:
     title = f"Journey: {counted(total, 'touch', 'touches')}, lookback {told.lookback}"
     if shown == total:
         return title
-    most = f"the {shown} with the largest share under {plain(told.models[0])}" if told.models else f"the last {shown}"
+    most = f"the {shown} with the largest shares" if told.models else f"the last {shown}"
     return f"{title}; {most} are shown, .touches has them all"
 
 
@@ -157,12 +156,15 @@ def _others_title(told: CreditExplanation) -> str:
 
 
 def _shown_touches(told: CreditExplanation) -> list[int]:
-    """The places of the touches that are shown: of a long journey those with the largest share, the latest first."""
+    """The places of the touches that are shown: of a long journey those with the largest share under any model.
+
+    Of equals the later ones.
+    """
     count = len(told.touches)
     if count <= ROWS_SHOWN:
         return list(range(count))
-    weights = told.weights.iloc[:, 0].to_numpy() if told.models else np.zeros(count)
-    chosen: list[int] = np.sort(np.lexsort((-np.arange(count), -weights))[:ROWS_SHOWN]).tolist()
+    most = told.weights.max(axis=1).to_numpy() if told.models else np.zeros(count)
+    chosen: list[int] = np.sort(np.lexsort((-np.arange(count), -most))[:ROWS_SHOWN]).tolist()
     return chosen
 
 
@@ -172,14 +174,29 @@ def _shown_others(told: CreditExplanation) -> pd.DataFrame:
     return told.left_out.loc[age.sort_values(kind="stable").index[:_OTHERS_SHOWN].sort_values()]
 
 
-def _touch_lines(told: CreditExplanation, place: int) -> list[str]:
-    touch = told.touches.iloc[place]
-    lines = [
-        f"  {place + 1}. {_line(touch)}, {moment(touch['timestamp'])}, {_earlier(touch['age_days'])}",
-        f"     whose: {touch['evidence']}",
-        f"     channel: {touch['channel_rule']}",
+def _journey_lines(told: CreditExplanation) -> list[str]:
+    lines = []
+    places = _shown_touches(told)
+    whose, rules = (_once(told.touches[name], places) for name in ("evidence", "channel_rule"))
+    for place, evidence, rule in zip(places, whose, rules, strict=True):
+        touch = told.touches.iloc[place]
+        lines += [
+            f"  {place + 1}. {_line(touch)}, {moment(touch['timestamp'])}, {_earlier(touch['age_days'])}",
+            f"     whose: {evidence}",
+            f"     channel: {rule}",
+        ]
+        if told.models:
+            lines.append(f"     share: {_earned(told, place)}")
+    return lines
+
+
+def _once(sentences: pd.Series, places: list[int]) -> list[str]:
+    """The sentences at these places; one that was said before refers to the touch that said it."""
+    said: dict[str, int] = {}
+    return [
+        sentence if said.setdefault(sentence, place) == place else f"as touch {said[sentence] + 1}"
+        for place, sentence in zip(places, sentences.iloc[places], strict=True)
     ]
-    return [*lines, f"     share: {_earned(told, place)}"] if told.models else lines
 
 
 def _earned(told: CreditExplanation, place: int) -> str:
@@ -198,8 +215,8 @@ def _journey_table(told: CreditExplanation) -> pd.DataFrame:
         "age": _unbroken(_earlier(one["age_days"]) for one in touches),
         "touch": [_line(one) for one in touches],
         **({"share": [_earned(told, place) for place in places]} if told.models else {}),
-        "how it is this person's": [one["evidence"] for one in touches],
-        "rule of the channel": [one["channel_rule"] for one in touches],
+        "how it is this person's": _once(told.touches["evidence"], places),
+        "rule of the channel": _once(told.touches["channel_rule"], places),
     }
     return pd.DataFrame(shown)
 

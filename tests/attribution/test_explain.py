@@ -415,11 +415,13 @@ def test_a_long_journey_shows_the_touches_that_earned_most() -> None:
     days = [seen(day, "anon_1", "u", **{**META, "campaign": f"c{day}", "click_id": f"k{day}"}) for day in range(1, 30)]
     explanation = explained(stitched(*days, bought(30, "anon_1")), model=["first_touch", "linear"])
     text = repr(explanation)
-    title = "Journey: 29 touches, lookback 90 days; the 12 with the largest share under first_touch are shown, "
+    title = "Journey: 29 touches, lookback 90 days; the 12 with the largest shares are shown, "
     assert f"\n{title}.touches has them all\n" in text
     assert "\n  1. Paid Social (facebook, paid_social, c1)" in text
     assert "\n  29. " in text
     assert "\n  18. " not in text
+    assert text.count("whose: the event itself carried user_id u.\n") == 1
+    assert text.count("     whose: as touch 1\n     channel: as touch 1\n") == 11
     assert len(explanation.touches) == 29
     assert explanation._repr_html_().count("<tr>") == 3 + 13  # two models and twelve touches, each under their names
 
