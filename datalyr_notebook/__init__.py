@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from datalyr_notebook.accessor import DatalyrAccessor
 from datalyr_notebook.attribution.attribute import attribute
+from datalyr_notebook.attribution.explain import CreditExplanation
 from datalyr_notebook.attribution.markov import Markov, MarkovJourney
 from datalyr_notebook.attribution.models import MODELS, register_model
 from datalyr_notebook.attribution.paths import PathCounts
@@ -60,6 +61,7 @@ __all__ = [
     "POLICIES",
     "Attribution",
     "ChannelRule",
+    "CreditExplanation",
     "CustomWeights",
     "DatalyrAccessor",
     "DatalyrError",

@@ -16,14 +16,14 @@ from datalyr_notebook.attribution.groups import distinct_labels
 from datalyr_notebook.attribution.passed_over import PersonsTouches, persons_touches, why_not
 from datalyr_notebook.attribution.protocol import TotalModel
 from datalyr_notebook.attribution.reasons import reason
-from datalyr_notebook.attribution.rule_words import describe_rule, touch_rules
 from datalyr_notebook.attribution.touch_evidence import PersonsRows, evidence_sentences, rows_of_person
 from datalyr_notebook.hashing import cell_text
 from datalyr_notebook.identity.persons import nearest_ids
+from datalyr_notebook.journeys.channel_report import describe_rule
 from datalyr_notebook.journeys.channels import UNASSIGNED
 from datalyr_notebook.journeys.lookback import DAY_US
 from datalyr_notebook.journeys.paths import Floats
-from datalyr_notebook.journeys.touches import TouchRows, touch_table
+from datalyr_notebook.journeys.touches import TouchRows, touch_rules, touch_table
 from datalyr_notebook.order import Ints
 from datalyr_notebook.rendering import counted
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from datalyr_notebook.attribution import shares
+from datalyr_notebook.attribution.markov import MarkovJourney
 from datalyr_notebook.attribution.rules import RuleModel
+from datalyr_notebook.attribution.shapley import Shapley
 from datalyr_notebook.journeys.lookback import UNLIMITED, Lookback
 from datalyr_notebook.journeys.windows import Journeys
 from datalyr_notebook.rendering import counted, percent
@@ -27,6 +29,8 @@ SHARING: Final[Mapping[type, Callable[[Any], str]]] = {
         "last; 10% for the rest"
     ),
     shares.CustomWeights: lambda _: "its own weights",
+    Shapley: lambda _: "the same share for every channel, which is its Shapley value",
+    MarkovJourney: lambda _: "shares by the removal effect of each touch's channel among everybody's paths",
 }
 """How the models that share a conversion out do it; a subclass shares as its base does. Rule models say
 in ``RuleModel.choices`` what they look for."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.credits import credits_table
+from datalyr_notebook.attribution.explain import CreditExplanation, explain_conversion
 from datalyr_notebook.attribution.groups import Groups, touch_groups
 from datalyr_notebook.attribution.left_out import left_out_table
 from datalyr_notebook.attribution.paths import PathCounts
@@ -126,6 +127,17 @@ class Attribution:
         """
         names = self.grouped_by if by is None else grouping(by)
         return intervals_table(self, names, n=n, level=level, seed=seed, links=links)
+
+    def explain(self, conversion_id: str) -> CreditExplanation:
+        """Why a conversion's credit went where it went: a text to read, with its tables as attributes.
+
+        Each model's reason; each touch of the journey with its age, its device, the evidence that it is this
+        person's, the rule that set its channel, and its shares; the person's other touches, and why they do
+        not count. An order_id or event_id that one conversion has is taken, too. Times are UTC.
+
+        Raises UnknownConversionError, AmbiguousConversionError.
+        """
+        return explain_conversion(self, conversion_id)
 
     def paths(self, by: str | Iterable[str] = "channel") -> PathCounts:
         """Every distinct path with its conversions, value and nulls: what a total model sees.
