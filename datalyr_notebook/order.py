@@ -114,11 +114,20 @@ def has_several(group: npt.NDArray[np.integer], value: npt.NDArray[np.integer], 
 
 
 def by_group_and_time(group: Ints, time: Ints) -> Ints:
-    """Sort by two integers, as one where both fit into 63 bits (twice as fast)."""
+    """Sort by two integers, as one where both fit into 63 bits (twice as fast); rows in order of time stay so."""
     if not len(time):
         return np.zeros(0, dtype=np.int64)
     first, span = int(time.min()), int(time.max()) - int(time.min()) + 1
     lowest, groups = int(group.min()), int(group.max()) - int(group.min()) + 1
+    bits = len(time).bit_length()
+    if groups << bits < 2**63 and (time[1:] >= time[:-1]).all():
+        # Group and place make one integer, and sorting values takes a third of finding their order.
+        by_group: Ints = group - lowest
+        by_group <<= bits
+        by_group |= np.arange(len(time))
+        by_group.sort()
+        by_group &= (1 << bits) - 1
+        return by_group
     if groups * span < 2**63:
         order: Ints = np.argsort((group - lowest) * span + (time - first))
         return order
