@@ -81,7 +81,7 @@ def words_of(array: Any) -> list[Hashes] | None:  # noqa: ANN401
         return None
     offsets, content = text_bytes(array)
     width = int(offsets[1] - offsets[0])
-    if width < _WORD or not (np.diff(offsets) == width).all():
+    if width < _WORD or width * len(array) != offsets[-1] - offsets[0] or not (np.diff(offsets) == width).all():
         return None
     starts = [*range(0, width - _WORD, _WORD), width - _WORD]
     return [np.ndarray((len(array),), np.uint64, content, int(offsets[0]) + at, (width,)) for at in starts]

@@ -263,8 +263,8 @@ def _dictionary(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Array]:
 
 def _by_arrow(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Array]:
     encoded = one_array(texts.dictionary_encode())
-    numbers = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return numbers, encoded.dictionary
+    indices = pc.fill_null(encoded.indices, -1) if encoded.null_count else encoded.indices
+    return indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), encoded.dictionary
 
 
 def _by_words(texts: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Array] | None:
