@@ -106,7 +106,7 @@ def path_graph(counts: PathCounts, order: int) -> PathGraph:
         states=visits.states,
         step=step[run].astype(np.int64),
         run=run,
-        path=path,
+        path=path.astype(np.int64),
         travelers=None if (travelers == 1).all() else travelers,
         ending=ending,
         last=visits.state[visits.indptr[ending + 1] - 1],
@@ -147,13 +147,18 @@ def _steps(visits: _Visits) -> tuple[Ints, Ints]:
     count, indptr = len(visits.states), visits.indptr
     paths = np.flatnonzero(np.diff(indptr))
     none = count * (count + 1)
-    state = visits.state.astype(np.min_scalar_type(none))  # up to 16 bits are sorted by radix
+    state = visits.state.astype(np.min_scalar_type(none))
     before = np.roll(state, 1)
     before[indptr[paths]] = count
     step = before * state.dtype.type(count) + state
     np.copyto(step, none, where=before == state, casting="unsafe")
-    sorting = np.argsort(step, kind="stable")
-    step = step[sorting]
-    sorting = sorting[: np.searchsorted(step, none)]
-    path = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
-    return step[: len(sorting)], path[sorting].astype(np.int64)
+    # Step and path as one integer are sorted in place, with half the memory of finding an order first.
+    bits = len(indptr).bit_length()
+    pair = step.astype(np.min_scalar_type((none + 1) << bits))
+    pair <<= bits
+    pair |= np.repeat(np.arange(len(indptr) - 1, dtype=pair.dtype), np.diff(indptr))
+    pair.sort()
+    pair = pair[: np.searchsorted(pair, none << bits)]
+    step = (pair >> bits).astype(step.dtype)
+    pair &= (1 << bits) - 1
+    return step, pair
