@@ -38,14 +38,17 @@ class SchemaError(DatalyrError, ValueError):
 class MissingColumnsError(SchemaError):
     """A column that a step needs is not there."""
 
-    def __init__(self, step: str, needs: str, found: Iterable[object]) -> None:
+    def __init__(
+        self,
+        step: str,
+        needs: str,
+        found: Iterable[object],
+        fix: str = "Rename your columns with normalize_events(df, columns={...}).",
+    ) -> None:
         self.step, self.needs, self.found = step, needs, [str(one) for one in found]
         have = "only " + ", ".join(repr(one) for one in self.found[:20]) if self.found else "no columns"
         more = f" and {len(self.found) - 20} more" if len(self.found) > 20 else ""
-        super().__init__(
-            f"{step} reads {needs}, but the table has {have}{more}. "
-            "Rename your columns with normalize_events(df, columns={...})."
-        )
+        super().__init__(f"{step} reads {needs}, but the table has {have}{more}. {fix}")
 
 
 class ColumnIndexError(SchemaError):

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalyr_notebook import errors, schema
+from datalyr_notebook.attribution.touch_tables import VALUE, TouchColumns, read_touches
 from datalyr_notebook.journeys.paths import Floats, Paths, summed
 from datalyr_notebook.loading.evidence import DIRECT_SOURCES
 from datalyr_notebook.order import Flags, Ints
@@ -24,8 +25,8 @@ class PathCounts(Paths):
     """Paths of channels with what became of them: all that an order-only model needs.
 
     Counts add up: ``one + other`` says what both tables together say. A path may be empty (a
-    conversion without a touch) and may stand there several times. Made by ``from_strings``, or by
-    ``result.paths()`` from your own journeys.
+    conversion without a touch) and may stand there several times. Made by ``from_strings`` and
+    ``from_touches`` from other tools' tables, or by ``result.paths()`` from your own journeys.
     """
 
     conversions: Floats
@@ -77,6 +78,53 @@ class PathCounts(Paths):
             nulls=_numbers("nulls", nulls, len(split), 0.0),
         )
 
+    @classmethod
+    def from_touches(
+        cls,
+        touches: pd.DataFrame,
+        *,
+        journey: str = "journey",
+        channel: str = "channel",
+        timestamp: str = "timestamp",
+        converted: str = "converted",
+        value: str = VALUE,
+        null_paths: bool = True,
+    ) -> PathCounts:
+        """Paths from a table with one row a touch, in any order: one path a journey, in order of the ids.
+
+        The options name the columns. ``journey``: an id of any type that has an order (categories stand in
+        theirs). ``channel``: text. ``timestamp``: datetime64 with or without a time zone, compared to the
+        microsecond; touches of one instant stand in order of their channel's name. ``converted``: bool, or 0
+        and 1; a journey converted, once, if any of its rows says so. ``value``: what the conversion was
+        worth, summed over the journey's rows; missing = 0, and so is a missing column of that very name.
+        ``null_paths=False`` leaves out the journeys that did not convert, unread: all that a rule model needs.
+
+        Such a table knows no conversion time, so ``age_days`` counts back from the journey's last touch.
+
+        Raises MissingColumnsError; PathError for a journey, channel or time that is missing, for cells
+        that are no number or flag, and for a journey that is worth something but did not convert.
+
+        >>> touches = pd.DataFrame({
+        ...     "journey": [7, 7, 8], "timestamp": pd.to_datetime(["2026-01-03", "2026-01-01", "2026-01-02"]),
+        ...     "channel": ["Direct", "Email", "Email"], "converted": [True, False, False], "value": [40.0, 0.0, 0.0],
+        ... })
+        >>> counts = PathCounts.from_touches(touches)
+        >>> counts.texts(), counts.conversions.tolist(), counts.value.tolist(), counts.age_days.tolist()
+        (['Email > Direct', 'Email'], [1.0, 0.0], [40.0, 0.0], [2.0, 0.0, 0.0])
+        """
+        columns = TouchColumns(journey, channel, timestamp, converted, value)
+        read = read_touches(touches, columns, null_paths=null_paths)
+        return cls(
+            indptr=read.indptr,
+            channel=read.channel,
+            channels=read.channels,
+            is_direct=directs(read.channels)[read.channel],
+            conversions=read.converted.astype(np.float64),
+            value=read.value,
+            nulls=(~read.converted).astype(np.float64),
+            age_days=read.age_days,
+        )
+
     def weighted(self, weights: Floats) -> PathCounts:
         """The same paths, each counted so many times over."""
         return replace(
@@ -88,6 +136,8 @@ class PathCounts(Paths):
 
     def taken(self, kept: Flags) -> PathCounts:
         """Only the paths that are kept."""
+        if kept.all():
+            return self
         places = np.repeat(kept, self.lengths)
         return replace(
             self,
