@@ -61,7 +61,7 @@ class Markov(PathModel):
 
     def totals(self, counts: PathCounts) -> ChannelTotals:
         """Conversions and credit a channel; facts: ``removal_effect``, of conversions, in [0, 1]."""
-        return self.refits(counts)(np.ones(len(counts)))
+        return self.refits(counts)(np.ones(len(counts), dtype=np.uint8))
 
     def refits(self, counts: PathCounts) -> Refits:
         """Path weights → the totals of ``counts.weighted(path_weights)``, from one reading of the paths."""
@@ -83,7 +83,7 @@ class Markov(PathModel):
         Without any path the start leads to null. Raises TooManyStatesError.
         """
         graph = path_graph(counts, self.order)
-        flows = graph.flows(np.ones(len(counts)))
+        flows = graph.flows(np.ones(len(counts), dtype=np.uint8))
         kept = np.flatnonzero(flows.arrivals > 0)
         arrivals, inner = flows.arrivals[kept], flows.inner[np.ix_(kept, kept)]
         nulls = np.maximum(arrivals - inner.sum(axis=1) - flows.conversions[kept], 0.0)
@@ -118,7 +118,7 @@ class MarkovJourney(PathModel):
 
     def fit(self, counts: PathCounts) -> RemovalEffects:
         """The model that knows the removal effects on these paths. Raises TooManyStatesError."""
-        return self.refits(counts)(np.ones(len(counts)))
+        return self.refits(counts)(np.ones(len(counts), dtype=np.uint8))
 
     def refits(self, counts: PathCounts) -> Callable[[Floats], RemovalEffects]:
         """Path weights → ``fit(counts.weighted(path_weights))``, from one reading of the paths."""

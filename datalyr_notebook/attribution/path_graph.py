@@ -68,7 +68,8 @@ class PathGraph:
         if len(self.run):
             # Weights as small as bytes are gathered as bytes: what a bootstrap draws is counted twice as fast.
             walked = path_weights if self.travelers is None else self.travelers * path_weights
-            steps[self.step] = np.add.reduceat(walked[self.path], self.run, dtype=np.float64)
+            taken = walked.take(self.path)
+            steps[self.step] = np.add.reduceat(taken, self.run, dtype=np.uint32 if taken.dtype == np.uint8 else float)
         matrix: Floats = steps.reshape(count + 1, count)
         weights = path_weights[self.ending]
         return Flows(
