@@ -328,6 +328,41 @@ CONVERSION_CREDIT: Final = (
     Column("credit", "float64", "weight times value"),
 )
 """Who gets one conversion."""
+PATH_LENGTHS: Final = (
+    Column("touches", "int64", "how many touches the conversions looked back on; 0 = unattributed"),
+    Column("conversions", "int64", "how many such conversions"),
+    Column("value", "float64", "what they are worth"),
+    Column("share", "float64", "of all conversions, 0 to 1"),
+    Column("share_up_to", "float64", "share of the conversions with so many touches or fewer"),
+)
+
+TIME_LAGS: Final = (
+    Column("lag", "int64", "whole units from the touch to the conversion; 0 = less than one"),
+    Column("unit", "str", "hour, day, week"),
+    Column("since", "str", "the touch the lag is counted from: first_touch, last_touch"),
+    Column("conversions", "int64", "how many conversions came after that lag"),
+    Column("value", "float64", "what they are worth"),
+    Column("share", "float64", "of the conversions with a touch, 0 to 1"),
+    Column("share_up_to", "float64", "share of those with this lag or a shorter one"),
+)
+
+TOP_PATHS: Final = (
+    Column("path", "str", "the channels in order, or (no touch)"),
+    Column("touches", "int64", "how many"),
+    Column("conversions", "int64", "how many conversions the path ended in"),
+    Column("value", "float64", "what they are worth together"),
+    Column("nulls", "int64", "people who went it without converting"),
+    Column("conversion_rate", "float64", "conversions / (conversions + nulls); NaN without a touch"),
+)
+
+CROSS_DEVICE: Final = (
+    Column("model", "str", "the touch model"),
+    Column("touched_on", "str", "device_type of the touch; unattributed where there is none"),
+    Column("converted_on", "str", "device_type of the conversion"),
+    Column("devices", "str", "same device, other device, unknown device, no touch"),
+    Column("conversions", "float64", "sum of weights"),
+    Column("credit", "float64", "sum of weight times value"),
+)
 
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")
 """The fields that tell one touch of a visit from another."""
