@@ -102,8 +102,8 @@ def top_paths(
     ...     "user_id": "u1", "value": [None, None, 50.0],
     ... })
     >>> top_paths(attribute(stitch(events)))[["path", "touches", "conversions", "value", "nulls"]]
-                            path  touches  conversions  value  nulls
-    0  Organic Social > Unassigned        2            1   50.0      0
+                                 path  touches  conversions  value  nulls
+    0  Organic Social > AI Assistants        2            1   50.0      0
     """
     wanted = options.count("top_paths", "n", n)
     counts = result.paths(by)
