@@ -214,7 +214,7 @@ def test_options_that_are_not_known(call: Any, words: str) -> None:
 
 
 @given(rows())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_every_table_adds_up_to_the_conversions(found: list[dict[str, Any]]) -> None:
     events = table(found)
     result = dn.attribute(dn.stitch(events), model=["linear", "hybrid"])
