@@ -25,7 +25,7 @@ from datalyr_notebook.figures.channel_flow_rows import (
     flowing,
     path_counts,
 )
-from datalyr_notebook.figures.theme import INK, TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.figures.theme import BLANK, INK, TEXT_SIZE, channel_color, escaped, shortened, themed
 
 _THICKNESS: Final = 14
 _GAP: Final = 15
@@ -35,10 +35,14 @@ _PER_NODE: Final = 34
 _TOP: Final = 96
 _BOTTOM: Final = 16
 _SIDE: Final = 24
-_CHARACTER: Final = 6.2
+_CHARACTER: Final = 6.1
 """Pixels a character of a label."""
-_NARROW: Final = 640
-"""Pixels between the first and the last step in a narrow figure."""
+_NARROW: Final = 700
+"""Pixels from the first column to the last in a narrow figure."""
+_ENDS: Final = 104
+"""Pixels right of the last column, for the names of the ends."""
+_OPAQUE: Final = ((4.0, 0.34), (1.5, 0.2), (0.0, 0.1))
+"""How opaque a link is from so many pixels on: where hundreds of thin ones cross, the thick ones must be seen."""
 
 
 def channel_flow_data(
@@ -89,7 +93,7 @@ def channel_flow(
     steps
         Touches to show, counted from the end.
     channels
-        The most names a step may have. Smaller channels beyond them, and several that are thinner than 0.5 %
+        The most names a step may have. Smaller channels beyond them, and several that are thinner than 1 %
         of everything, are ``other channels`` of that step.
     metric
         The width of links: ``"conversions"`` or ``"value"``. Paths that are worth nothing have no width
@@ -112,15 +116,14 @@ def channel_flow(
     Examples
     --------
     >>> figure = channel_flow(PathCounts.from_strings(["Email > Direct", "Direct"], conversions=[2, 1]))
-    >>> list(figure.data[0].node.label)
-    ['Email', 'Direct', 'Conversion']
+    >>> list(figure.data[0].node.label), [note.text for note in figure.layout.annotations]
+    (['Email', 'Direct', ' '], ['2nd to last', 'last touch', 'Conversion'])
 
     """
     counts = path_counts(paths)
     links = channel_flow_data(counts, steps=steps, channels=channels, metric=metric, nulls=nulls)
-    nodes = _nodes(links)
     columns = int(links["step"].max()) + 1 if len(links) else 2
-    fullest = int(nodes["step"].value_counts().max()) if len(nodes) else 1
+    fullest = int(links.groupby("step")["source"].nunique().max()) if len(links) else 1
     height = 150 + _PER_NODE * fullest
     figure = themed(go.Figure())
     heading = "Channels on the way to a conversion" if title is None else shortened(title, 200)
@@ -128,56 +131,59 @@ def channel_flow(
         title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
         title_subtitle={"text": _told(links, metric, float(counts.conversions.sum()))},
         height=height + _TOP + _BOTTOM,
-        margin={"t": _TOP, "b": _BOTTOM, "l": _SIDE, "r": _SIDE},
+        margin={"t": _TOP, "b": _BOTTOM, "l": _SIDE, "r": _ENDS},
     )
     if not len(links):
         middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
         figure.add_annotation(text="No path leads to a conversion.", showarrow=False, **middle)
         figure.update_xaxes(visible=False).update_yaxes(visible=False)
         return figure
+    nodes = _nodes(links, height)
     across = dict(enumerate(np.linspace(0.99, 0.01, columns)))
     figure.add_trace(_sankey(links, nodes, across, height, metric))
     for step, x in across.items():
-        figure.add_annotation(
-            text=EARLIER if step > steps else _heading(step),
-            x=x, y=1, xref="paper", yref="paper", yanchor="bottom", yshift=6, showarrow=False,
-            xanchor="right" if step == 0 else "left" if step == columns - 1 else "center",
-            font={"size": TEXT_SIZE},
-        )  # fmt: skip
+        if step:
+            side = "left" if step == columns - 1 else "center"
+            text = "earlier" if step > steps else _heading(step)
+            _annotate(figure, text, x=x, y=1, xanchor=side, yanchor="bottom", yshift=6)
+    ends = nodes[nodes["step"] == 0]
+    for name, middle in zip(ends["name"], ends["middle"], strict=True):
+        y = 1 - float(middle) / height
+        _annotate(figure, name, x=across[0], y=y, xanchor="left", yanchor="middle", xshift=_THICKNESS)
     return figure
 
 
-def _nodes(links: pd.DataFrame) -> pd.DataFrame:
-    """One row a node, as they stand from left to right and top to bottom: step, name, flow, begins, share."""
+def _annotate(figure: go.Figure, text: str, **where: float | str) -> None:
+    """Text at a place of the drawing; plotly writes the names of the last column over those of the one before."""
+    figure.add_annotation(text=text, xref="paper", yref="paper", showarrow=False, font={"size": TEXT_SIZE}, **where)
+
+
+def _nodes(links: pd.DataFrame, height: int) -> pd.DataFrame:
+    """One row a node, from left to right and top to bottom: step, name, flow, begins, share, tall, middle (pixels)."""
     touched = links.groupby(["step", "source"], sort=False)[["flow", "begins", "share"]].sum().reset_index()
-    ends = links[links["step"] == 1].groupby("target", sort=False)[["flow", "share"]].sum().reset_index()
+    ends = links[links["step"] == 1].groupby("target", sort=False)[["flow", "share"]].sum().sort_index().reset_index()
     ends = ends.rename(columns={"target": "source"}).assign(step=0, begins=0.0)
-    return pd.concat([touched, ends], ignore_index=True).rename(columns={"source": "name"})
-
-
-def _heights(nodes: pd.DataFrame, height: int) -> list[float]:
-    """The middle of each node, as a share of the height from the top."""
-    columns = [own["flow"].to_numpy() for _, own in nodes.groupby("step", sort=False)]
-    scale = min((height - _GAP * (len(flow) - 1)) / flow.sum() for flow in columns)
-    middles = []
-    for flow in columns:
-        tall = flow * scale
-        top = np.append(0.0, np.cumsum(tall + _GAP)[:-1])
-        middles += ((top + tall / 2) / height).tolist()
-    return middles
+    nodes = pd.concat([touched, ends], ignore_index=True).rename(columns={"source": "name"})
+    flow = nodes.groupby("step")["flow"]
+    gaps = _GAP * (flow.size() - 1)
+    nodes["tall"] = nodes["flow"] * ((height - gaps) / flow.sum()).min()
+    above = (nodes["tall"] + _GAP).groupby(nodes["step"]).cumsum() - nodes["tall"] - _GAP
+    return nodes.assign(middle=above + nodes["tall"] / 2)
 
 
 def _sankey(links: pd.DataFrame, nodes: pd.DataFrame, across: dict[int, float], height: int, metric: str) -> go.Sankey:
     place = {key: number for number, key in enumerate(zip(nodes["step"], nodes["name"], strict=True))}
-    width = int(np.clip(_NARROW / max(len(across) - 1, 1) / _CHARACTER - 4, 8, 24))
+    width = int(np.clip((_NARROW / max(len(across) - 1, 1) - _THICKNESS - 8) / _CHARACTER, 8, 24))
+    scale = nodes["tall"].iloc[0] / nodes["flow"].iloc[0]
     return go.Sankey(
         arrangement="snap",
         textfont={"size": TEXT_SIZE},
         node={
-            "label": [escaped(shortened(name, width)) for name in nodes["name"]],
+            "label": [
+                _label(name, width) if step else BLANK for step, name in zip(nodes["step"], nodes["name"], strict=True)
+            ],
             "x": [across[step] for step in nodes["step"]],
-            # plotly takes a place of 0 as none given.
-            "y": [max(middle, 1e-6) for middle in _heights(nodes, height)],
+            "y": (nodes["middle"] / height).tolist(),
             "align": "right",
             "color": [_color(name) for name in nodes["name"]],
             "line": {"width": 0},
@@ -190,20 +196,27 @@ def _sankey(links: pd.DataFrame, nodes: pd.DataFrame, across: dict[int, float], 
             "source": [place[key] for key in zip(links["step"], links["source"], strict=True)],
             "target": [place[key] for key in zip(links["step"] - 1, links["target"], strict=True)],
             "value": links["flow"].tolist(),
-            "color": [_faded(_color(name)) for name in links["source"]],
+            "color": [
+                _faded(_color(name), flow * scale) for name, flow in zip(links["source"], links["flow"], strict=True)
+            ],
             "customdata": [_link_told(link) for _, link in links.iterrows()],
             "hovertemplate": "%{customdata}<extra></extra>",
         },
     )
 
 
+def _label(name: str, width: int) -> str:
+    return escaped(shortened({EARLIER: "earlier", OTHERS: "others"}.get(name, name), width))
+
+
 def _color(name: str) -> str:
     return INK if name in (OTHERS, NO_TOUCH, EARLIER, CONVERSION, NO_CONVERSION) else channel_color(name)
 
 
-def _faded(color: str) -> str:
+def _faded(color: str, pixels: float) -> str:
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, 0.32)"
+    opacity = next(opacity for least, opacity in _OPAQUE if pixels >= least)
+    return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def _heading(step: int) -> str:
@@ -217,10 +230,11 @@ def _heading(step: int) -> str:
 def _told(links: pd.DataFrame, metric: str, conversions: float) -> str:
     """The line under the title."""
     drawn = float(links.loc[links["target"] == CONVERSION, "conversions"].sum()) if len(links) else 0.0
-    words = [f"width: {'what the conversions are worth' if metric == 'value' else 'conversions'}"]
-    if (links["nulls"] > 0).any():
-        words = ["width: conversions, and people who did not convert"]
-    words.append(f"{drawn:,.10g} conversions")
+    lost = float(links.loc[links["step"] == 1, "nulls"].sum())
+    words = ["width: value" if metric == "value" else "width: how many"]
+    worth = float(links.loc[links["step"] == 1, "value"].sum())
+    told = f"{drawn:,.10g} conversions" + (f" worth {worth:,.2f}" if worth else "")
+    words.append(told + (f" and {lost:,.10g} people who did not convert" if lost else ""))
     if conversions > drawn:
         words.append(f"{conversions - drawn:,.10g} worth nothing are not drawn")
     return "; ".join(words)

@@ -24,7 +24,7 @@ EARLIER: Final = "earlier touches"
 CONVERSION: Final = "Conversion"
 NO_CONVERSION: Final = "No conversion"
 
-LEAST_SHARE: Final = 0.005
+LEAST_SHARE: Final = 0.01
 """Of all that flows; the channels of a step that are thinner than that are one."""
 
 FLOW_LINKS: Final = (
@@ -85,7 +85,7 @@ def flow_links(counts: PathCounts, *, metric: str, steps: int, channels: int) ->
     """Paths as links, one row a step, source and target, in the columns of ``FLOW_LINKS``.
 
     Sorted as they are drawn: from the left (the largest step) to the right, then sources and targets by
-    what flows through them, the largest first.
+    what flows through them in all steps together, so that a channel keeps its place from step to step.
     """
     names = _Names(counts.channels)
     none, measured = np.zeros(len(counts)), counts.value if metric == "value" else counts.conversions
@@ -158,8 +158,9 @@ def _shown(counts: PathCounts, flow: Floats, *, steps: int, most: int, others: i
 def _as_drawn(rows: pd.DataFrame, names: _Names) -> pd.DataFrame:
     """Sorted by step, then sources and targets by size; what stands for several names comes after the names."""
     last = [names.texts[place] for place in (names.others, names.no_touch, names.no_conversion)]
+    size = rows.groupby("source")["flow"].sum().round(6)
     keys = [-rows["step"].to_numpy()]
     for end in ("source", "target"):
-        size = np.round(rows.groupby(["step", end])["flow"].transform("sum").to_numpy(), 6)
-        keys += [rows[end].isin(last).to_numpy(), -size, rows[end].to_numpy().astype(str)]
+        sizes = rows[end].map(size).fillna(0.0).to_numpy(dtype=np.float64)
+        keys += [rows[end].isin(last).to_numpy(), -sizes, rows[end].to_numpy().astype(str)]
     return rows.iloc[np.lexsort(keys[::-1])].reset_index(drop=True)

@@ -1,0 +1,198 @@
+"""How long conversions took after the touch: a bar a lag, and the share up to there.
+
+``time_lag_histogram_data`` returns the rows that are drawn, ``time_lag_histogram`` draws them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import errors, schema
+from datalyr_notebook.attribution.journey_tables import time_lags
+from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+
+LAG_BARS: Final = (
+    schema.Column("lag", "int64", "whole units from the touch to the conversion"),
+    schema.Column("label", "str", "the same; of the last bar with + for that or more, where several are one"),
+    schema.Column("conversions", "int64", "how many conversions came after that lag; 0 where none did"),
+    schema.Column("value", "float64", "what they are worth"),
+    schema.Column("share", "float64", "of the conversions with a touch, 0 to 1"),
+    schema.Column("share_up_to", "float64", "share of those with this lag or a shorter one"),
+)
+
+TAIL: Final = 0.98
+"""The share of the conversions that have a bar for their lag alone; what took longer is one bar."""
+MOST_BARS: Final = 60
+
+_STEP: Final = "time_lag_histogram"
+_MOST_TICKS: Final = 14
+
+
+def time_lag_histogram_data(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
+    """The rows that :func:`time_lag_histogram` draws, one a bar, in the columns of ``LAG_BARS``.
+
+    Every lag from 0 on has a row, also where no conversion took so long. Lags behind the one by which
+    98 % of the conversions had come, and those beyond ``MOST_BARS`` bars, are one last row.
+
+    >>> lags = pd.DataFrame({"lag": [0, 2], "unit": "day", "since": "first_touch", "conversions": [3, 1]})
+    >>> lags = lags.assign(value=[30.0, 5.0], share=[0.75, 0.25], share_up_to=[0.75, 1.0])
+    >>> time_lag_histogram_data(lags)[["label", "conversions", "share_up_to"]]
+      label  conversions  share_up_to
+    0     0            3         0.75
+    1     1            0         0.75
+    2     2            1         1.00
+    """
+    table = _table(lags)
+    if not len(table):
+        return schema.empty(LAG_BARS)
+    lag, conversions = table["lag"].to_numpy(dtype=np.int64), table["conversions"].to_numpy(dtype=np.int64)
+    reached = np.cumsum(conversions) / conversions.sum()
+    tail = min(int(lag[np.searchsorted(reached, TAIL)]) + 1, MOST_BARS - 1)
+    # One lag behind all others needs no bar that says "or more".
+    last = tail if (lag > tail).any() else int(lag.max())
+    place = np.minimum(lag, last)
+    rows = pd.DataFrame({"lag": np.arange(last + 1)})
+    rows["label"] = [str(one) for one in rows["lag"]]
+    if last < lag.max():
+        rows.loc[last, "label"] = f"{last}+"
+    rows["conversions"] = np.bincount(place, conversions, minlength=last + 1).astype(np.int64)
+    rows["value"] = np.bincount(place, table["value"].to_numpy(dtype=np.float64), minlength=last + 1)
+    rows["share"] = rows["conversions"] / conversions.sum()
+    rows["share_up_to"] = rows["conversions"].cumsum() / conversions.sum()
+    return schema.typed(rows, LAG_BARS)
+
+
+def time_lag_histogram(lags: pd.DataFrame | Attribution, *, title: str | None = None) -> go.Figure:
+    """How many conversions came how long after their first or last touch: a bar a lag.
+
+    The line, on the right axis, is the share of the conversions that had come by then. The last bar is
+    hatched where it holds several lags, "that or more". Conversions without a touch have no lag.
+
+    Parameters
+    ----------
+    lags
+        What ``result.time_lags(unit=, since=)`` answers, which also says what the axis shows, or the result of
+        ``attribute`` itself: days from the first touch.
+    title
+        Replaces "Time to conversion"; like every other text it is shown as it is, not as HTML.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Bars of conversions, and a line of the share up to each lag.
+
+    Raises
+    ------
+    OptionError
+        ``lags`` is something else, or lags of several units or touches.
+
+    Examples
+    --------
+    >>> lags = pd.DataFrame({"lag": [0, 2], "unit": "day", "since": "first_touch", "conversions": [3, 1]})
+    >>> time_lag_histogram(lags.assign(value=0.0, share=0.5, share_up_to=1.0)).layout.xaxis.title.text
+    'Days from the first touch to the conversion'
+
+    """
+    table = _table(lags)
+    bars = time_lag_histogram_data(table)
+    unit, since = (str(table[name].iloc[0]) if len(table) else default for name, default in _DEFAULTS.items())
+    figure = themed(go.Figure())
+    heading = "Time to conversion" if title is None else shortened(title, 200)
+    figure.update_layout(
+        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
+        title_subtitle={"text": _told(table, unit)},
+        height=420,
+        margin={"t": 76, "b": 60, "l": 60, "r": 60},
+        bargap=0.15,
+        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
+        legend_font={"size": TEXT_SIZE},
+        yaxis2={"overlaying": "y", "side": "right", "showgrid": False},
+    )
+    ticks = bars.iloc[:: -(-len(bars) // _MOST_TICKS) or 1]
+    if len(bars) and bars["label"].iloc[-1].endswith("+"):
+        step = int(ticks["lag"].iloc[1]) if len(ticks) > 1 else 1
+        ticks = pd.concat([ticks[ticks["lag"] <= bars["lag"].iloc[-1] - step], bars.tail(1)])
+    figure.update_xaxes(
+        title=f"{unit.capitalize()}s from the {since.replace('_', ' ')} to the conversion",
+        tickvals=ticks["lag"].tolist(),
+        ticktext=ticks["label"].tolist(),
+        range=[-0.6, max(len(bars), 1) - 0.4],
+        tickfont={"size": TEXT_SIZE},
+        showgrid=False,
+    )
+    figure.update_yaxes(title="Conversions", rangemode="tozero", tickfont={"size": TEXT_SIZE})
+    figure.update_layout(yaxis2={"title": "Share by then", "range": [0, 1.04], "tickformat": ".0%"})
+    if not len(bars):
+        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(text="No conversion has a touch.", showarrow=False, **middle)
+        return figure
+    figure.add_traces(_traces(bars, unit))
+    return figure
+
+
+_DEFAULTS: Final = {"unit": "day", "since": "first_touch"}
+
+
+def _table(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
+    """The lags, sorted; of one unit and one touch."""
+    table = time_lags(lags) if isinstance(lags, Attribution) else lags
+    words = "what attribute(...) or result.time_lags() answers"
+    if not isinstance(table, pd.DataFrame) or not set(schema.names(schema.TIME_LAGS)) <= set(table.columns):
+        raise errors.OptionError(_STEP, "lags", type(table).__name__, words)
+    if len(table[list(_DEFAULTS)].drop_duplicates()) > 1:
+        raise errors.OptionError(_STEP, "lags", "several units or touches", f"{words}: one unit, one since")
+    return table.sort_values("lag", ignore_index=True)
+
+
+def _told(table: pd.DataFrame, unit: str) -> str:
+    """The line under the title: when half and nine tenths of the conversions had come."""
+    if not len(table):
+        return ""
+    conversions = table["conversions"].to_numpy(dtype=np.int64)
+    reached = np.cumsum(conversions) / conversions.sum()
+    half, most = (int(table["lag"].iloc[int(np.searchsorted(reached, share))]) + 1 for share in (0.5, 0.9))
+    return (
+        f"{conversions.sum():,} conversions with a touch; half within {_units(half, unit)}, "
+        f"90% within {_units(most, unit)}"
+    )
+
+
+def _units(count: int, unit: str) -> str:
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def _traces(bars: pd.DataFrame, unit: str) -> list[go.Bar | go.Scatter]:
+    several = bars["label"].str.endswith("+").to_numpy()
+    hovers = [
+        f"{label} {unit}s<br>{conversions:,} conversions ({share:.1%}) worth {value:,.2f}<br>{up_to:.1%} by then"
+        for label, conversions, share, value, up_to in zip(
+            bars["label"], bars["conversions"], bars["share"], bars["value"], bars["share_up_to"], strict=True
+        )
+    ]
+    shown = {"x": bars["lag"].to_numpy(), "hovertext": hovers, "hoverinfo": "text"}
+    return [
+        go.Bar(
+            **shown,
+            y=bars["conversions"].to_numpy(),
+            name="conversions",
+            marker={
+                "color": PALETTE[6],
+                "line": {"width": 0},
+                "pattern": {"shape": ["/" if one else "" for one in several], "fgcolor": "#FFFFFF", "solidity": 0.3},
+            },
+        ),
+        go.Scatter(
+            **shown,
+            y=bars["share_up_to"].to_numpy(),
+            yaxis="y2",
+            name="share by then",
+            mode="lines+markers",
+            line={"color": INK, "width": 2, "dash": "dot", "shape": "linear"},
+            marker={"symbol": "diamond", "size": 5, "color": INK},
+        ),
+    ]
