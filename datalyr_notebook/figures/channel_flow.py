@@ -141,7 +141,7 @@ def channel_flow(
     nodes = _nodes(links, height)
     across = dict(enumerate(np.linspace(0.99, 0.01, columns)))
     figure.add_trace(_sankey(links, nodes, across, height, metric))
-    for step, x in across.items():
+    for step, x in reversed(across.items()):
         if step:
             side = "left" if step == columns - 1 else "center"
             text = "earlier" if step > steps else _heading(step)

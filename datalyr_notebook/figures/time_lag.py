@@ -11,33 +11,53 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook import errors, schema
+from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.journey_tables import time_lags
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 
 LAG_BARS: Final = (
-    schema.Column("lag", "int64", "whole units from the touch to the conversion"),
-    schema.Column("label", "str", "the same; of the last bar with + for that or more, where several are one"),
-    schema.Column("conversions", "int64", "how many conversions came after that lag; 0 where none did"),
+    schema.Column("lag", "int64", "the shortest lag of the bar, in whole units"),
+    schema.Column("label", "str", "the bar's lags: 3, 24-47, or of the last one 90+ where it holds all longer ones"),
+    schema.Column("conversions", "int64", "how many conversions came after these lags; 0 where none did"),
     schema.Column("value", "float64", "what they are worth"),
     schema.Column("share", "float64", "of the conversions with a touch, 0 to 1"),
-    schema.Column("share_up_to", "float64", "share of those with this lag or a shorter one"),
+    schema.Column("share_up_to", "float64", "share of those with these lags or shorter ones"),
 )
 
 TAIL: Final = 0.98
-"""The share of the conversions that have a bar for their lag alone; what took longer is one bar."""
-MOST_BARS: Final = 60
+"""The share of the conversions whose lags are drawn apart; what took longer is one bar."""
+MOST_BARS: Final = 45
+WIDTHS: Final = {
+    "hour": (1, 2, 3, 6, 12, 24, 48, 168, 336, 672),
+    "day": (1, 2, 7, 14, 28, 91, 364),
+    "week": (1, 2, 4, 13, 26, 52),
+}
+"""How many units a bar may hold: the least with which there are no more than ``MOST_BARS``."""
 
 _STEP: Final = "time_lag_histogram"
-_MOST_TICKS: Final = 14
+_MOST_TICKS: Final = (14, 8)
+"""Labels that fit under a figure 700 pixels wide: of bars of one lag, and of several."""
+_HATCHING: Final = {"fillmode": "overlay", "fgcolor": "rgba(255, 255, 255, 0.6)", "size": 7, "solidity": 0.3}
+_SHARE_AXIS: Final = {
+    "title": "Share by then",
+    "overlaying": "y",
+    "side": "right",
+    "range": [0, 1.04],
+    "tickvals": [0, 0.25, 0.5, 0.75, 1],
+    "tickformat": ".0%",
+    "tickfont": {"size": TEXT_SIZE},
+    "showgrid": False,
+}
+_DEFAULTS: Final = {"unit": "day", "since": "first_touch"}
 
 
 def time_lag_histogram_data(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
     """The rows that :func:`time_lag_histogram` draws, one a bar, in the columns of ``LAG_BARS``.
 
-    Every lag from 0 on has a row, also where no conversion took so long. Lags behind the one by which
-    98 % of the conversions had come, and those beyond ``MOST_BARS`` bars, are one last row.
+    Every lag from 0 on is in a row, also where no conversion took so long. A row holds one lag, or the
+    least number of ``WIDTHS`` with which there are at most ``MOST_BARS`` rows. Lags behind the one by
+    which 98 % of the conversions had come are the last row together.
 
     >>> lags = pd.DataFrame({"lag": [0, 2], "unit": "day", "since": "first_touch", "conversions": [3, 1]})
     >>> lags = lags.assign(value=[30.0, 5.0], share=[0.75, 0.25], share_up_to=[0.75, 1.0])
@@ -51,19 +71,20 @@ def time_lag_histogram_data(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
     if not len(table):
         return schema.empty(LAG_BARS)
     lag, conversions = table["lag"].to_numpy(dtype=np.int64), table["conversions"].to_numpy(dtype=np.int64)
-    reached = np.cumsum(conversions) / conversions.sum()
-    tail = min(int(lag[np.searchsorted(reached, TAIL)]) + 1, MOST_BARS - 1)
-    # One lag behind all others needs no bar that says "or more".
-    last = tail if (lag > tail).any() else int(lag.max())
-    place = np.minimum(lag, last)
-    rows = pd.DataFrame({"lag": np.arange(last + 1)})
-    rows["label"] = [str(one) for one in rows["lag"]]
-    if last < lag.max():
-        rows.loc[last, "label"] = f"{last}+"
-    rows["conversions"] = np.bincount(place, conversions, minlength=last + 1).astype(np.int64)
-    rows["value"] = np.bincount(place, table["value"].to_numpy(dtype=np.float64), minlength=last + 1)
-    rows["share"] = rows["conversions"] / conversions.sum()
-    rows["share_up_to"] = rows["conversions"].cumsum() / conversions.sum()
+    total, longest = int(conversions.sum()), int(lag.max())
+    tail = int(lag[np.searchsorted(np.cumsum(conversions), TAIL * total)])
+    widths = WIDTHS[str(table["unit"].iloc[0])]
+    width = next((one for one in widths if tail // one < MOST_BARS - 1), tail // (MOST_BARS - 1) + 1)
+    last = min(tail // width + 1, longest // width)
+    place = np.minimum(lag // width, last)
+    starts = np.arange(last + 1) * width
+    labels = [str(start) if width == 1 else f"{start}-{start + width - 1}" for start in starts.tolist()]
+    if longest >= (last + 1) * width:
+        labels[-1] = f"{starts[-1]}+"
+    counted = np.bincount(place, conversions, minlength=last + 1).astype(np.int64)
+    value = np.bincount(place, table["value"].to_numpy(dtype=np.float64), minlength=last + 1)
+    columns = (starts, labels, counted, value, counted / total, np.cumsum(counted) / total)
+    rows = pd.DataFrame(dict(zip(schema.names(LAG_BARS), columns, strict=True)))
     return schema.typed(rows, LAG_BARS)
 
 
@@ -107,35 +128,29 @@ def time_lag_histogram(lags: pd.DataFrame | Attribution, *, title: str | None = 
         title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
         title_subtitle={"text": _told(table, unit)},
         height=420,
-        margin={"t": 76, "b": 60, "l": 60, "r": 60},
+        margin={"t": 76, "b": 10, "l": 60, "r": 60},
         bargap=0.15,
         legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
         legend_font={"size": TEXT_SIZE},
-        yaxis2={"overlaying": "y", "side": "right", "showgrid": False},
     )
-    ticks = bars.iloc[:: -(-len(bars) // _MOST_TICKS) or 1]
-    if len(bars) and bars["label"].iloc[-1].endswith("+"):
-        step = int(ticks["lag"].iloc[1]) if len(ticks) > 1 else 1
-        ticks = pd.concat([ticks[ticks["lag"] <= bars["lag"].iloc[-1] - step], bars.tail(1)])
+    places = _ticks(bars)
     figure.update_xaxes(
         title=f"{unit.capitalize()}s from the {since.replace('_', ' ')} to the conversion",
-        tickvals=ticks["lag"].tolist(),
-        ticktext=ticks["label"].tolist(),
+        tickvals=places,
+        ticktext=[bars["label"].iloc[place] for place in places],
         range=[-0.6, max(len(bars), 1) - 0.4],
         tickfont={"size": TEXT_SIZE},
         showgrid=False,
+        automargin=True,
     )
     figure.update_yaxes(title="Conversions", rangemode="tozero", tickfont={"size": TEXT_SIZE})
-    figure.update_layout(yaxis2={"title": "Share by then", "range": [0, 1.04], "tickformat": ".0%"})
+    figure.update_layout(yaxis2=_SHARE_AXIS)
     if not len(bars):
         middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
         figure.add_annotation(text="No conversion has a touch.", showarrow=False, **middle)
         return figure
     figure.add_traces(_traces(bars, unit))
     return figure
-
-
-_DEFAULTS: Final = {"unit": "day", "since": "first_touch"}
 
 
 def _table(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
@@ -146,7 +161,19 @@ def _table(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
         raise errors.OptionError(_STEP, "lags", type(table).__name__, words)
     if len(table[list(_DEFAULTS)].drop_duplicates()) > 1:
         raise errors.OptionError(_STEP, "lags", "several units or touches", f"{words}: one unit, one since")
-    return table.sort_values("lag", ignore_index=True)
+    for unit in table["unit"].unique():
+        options.one_of(_STEP, "unit", unit, WIDTHS)
+    return table[table["conversions"] > 0].sort_values("lag", ignore_index=True)
+
+
+def _ticks(bars: pd.DataFrame) -> list[int]:
+    """The bars with a label under them: some of the first, and the one of all longer lags."""
+    several = bool(bars["label"].str.contains("-").any())
+    apart = -(-len(bars) // _MOST_TICKS[int(several)]) or 1
+    places = list(range(0, len(bars), apart))
+    if len(bars) and bars["label"].iloc[-1].endswith("+"):
+        places = [*(place for place in places if place <= len(bars) - 1 - apart), len(bars) - 1]
+    return places
 
 
 def _told(table: pd.DataFrame, unit: str) -> str:
@@ -174,7 +201,7 @@ def _traces(bars: pd.DataFrame, unit: str) -> list[go.Bar | go.Scatter]:
             bars["label"], bars["conversions"], bars["share"], bars["value"], bars["share_up_to"], strict=True
         )
     ]
-    shown = {"x": bars["lag"].to_numpy(), "hovertext": hovers, "hoverinfo": "text"}
+    shown = {"x": np.arange(len(bars)), "hovertext": hovers, "hoverinfo": "text"}
     return [
         go.Bar(
             **shown,
@@ -183,7 +210,7 @@ def _traces(bars: pd.DataFrame, unit: str) -> list[go.Bar | go.Scatter]:
             marker={
                 "color": PALETTE[6],
                 "line": {"width": 0},
-                "pattern": {"shape": ["/" if one else "" for one in several], "fgcolor": "#FFFFFF", "solidity": 0.3},
+                "pattern": {"shape": ["/" if one else "" for one in several], **_HATCHING},
             },
         ),
         go.Scatter(
