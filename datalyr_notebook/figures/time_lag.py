@@ -36,6 +36,8 @@ WIDTHS: Final = {
 """How many units a bar may hold: the least with which there are no more than ``MOST_BARS``."""
 
 _STEP: Final = "time_lag_histogram"
+_LEAST_ROOM: Final = 8
+"""Bars that have room at least, so that a single one is no wall."""
 _MOST_TICKS: Final = (14, 8)
 """Labels that fit under a figure 700 pixels wide: of bars of one lag, and of several."""
 _HATCHING: Final = {"fillmode": "overlay", "fgcolor": "rgba(255, 255, 255, 0.6)", "size": 7, "solidity": 0.3}
@@ -138,12 +140,13 @@ def time_lag_histogram(lags: pd.DataFrame | Attribution, *, title: str | None = 
         title=f"{unit.capitalize()}s from the {since.replace('_', ' ')} to the conversion",
         tickvals=places,
         ticktext=[bars["label"].iloc[place] for place in places],
-        range=[-0.6, max(len(bars), 1) - 0.4],
+        range=[-0.6, max(len(bars), _LEAST_ROOM) - 0.4],
         tickfont={"size": TEXT_SIZE},
         showgrid=False,
         automargin=True,
     )
-    figure.update_yaxes(title="Conversions", rangemode="tozero", tickfont={"size": TEXT_SIZE})
+    few = int(bars["conversions"].max()) < 6 if len(bars) else False
+    figure.update_yaxes(title="Conversions", rangemode="tozero", tickfont={"size": TEXT_SIZE}, dtick=1 if few else None)
     figure.update_layout(yaxis2=_SHARE_AXIS)
     if not len(bars):
         middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
