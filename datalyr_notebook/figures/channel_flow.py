@@ -233,7 +233,7 @@ def _told(links: pd.DataFrame, metric: str, conversions: float) -> str:
     lost = float(links.loc[links["step"] == 1, "nulls"].sum())
     words = ["width: value" if metric == "value" else "width: how many"]
     worth = float(links.loc[links["step"] == 1, "value"].sum())
-    told = f"{drawn:,.10g} conversions" + (f" worth {worth:,.2f}" if worth else "")
+    told = _conversions(drawn) + (f" worth {worth:,.2f}" if worth else "")
     words.append(told + (f" and {lost:,.10g} people who did not convert" if lost else ""))
     if conversions > drawn:
         words.append(f"{conversions - drawn:,.10g} worth nothing are not drawn")
@@ -252,10 +252,15 @@ def _link_told(link: pd.Series) -> str:
     source, target = (escaped(shortened(link[end], 60)) for end in ("source", "target"))
     lines = [f"{source} → {target} ({link['share']:.1%})"]
     if link["conversions"]:
-        lines.append(f"{link['conversions']:,.10g} conversions worth {link['value']:,.2f}")
+        lines.append(f"{_conversions(link['conversions'])} worth {link['value']:,.2f}")
     if link["nulls"]:
         lines.append(f"{link['nulls']:,.10g} people who did not convert")
     return "<br>".join(lines)
+
+
+def _conversions(count: float) -> str:
+    """How many, which tables of other tools may split."""
+    return f"{count:,.10g} conversion{'' if count == 1 else 's'}"
 
 
 def _amount(flow: float, metric: str) -> str:

@@ -15,6 +15,7 @@ from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.journey_tables import time_lags
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.rendering import counted
 
 LAG_BARS: Final = (
     schema.Column("lag", "int64", "the shortest lag of the bar, in whole units"),
@@ -83,9 +84,9 @@ def time_lag_histogram_data(lags: pd.DataFrame | Attribution) -> pd.DataFrame:
     labels = [str(start) if width == 1 else f"{start}-{start + width - 1}" for start in starts.tolist()]
     if longest >= (last + 1) * width:
         labels[-1] = f"{starts[-1]}+"
-    counted = np.bincount(place, conversions, minlength=last + 1).astype(np.int64)
+    taken = np.bincount(place, conversions, minlength=last + 1).astype(np.int64)
     value = np.bincount(place, table["value"].to_numpy(dtype=np.float64), minlength=last + 1)
-    columns = (starts, labels, counted, value, counted / total, np.cumsum(counted) / total)
+    columns = (starts, labels, taken, value, taken / total, np.cumsum(taken) / total)
     rows = pd.DataFrame(dict(zip(schema.names(LAG_BARS), columns, strict=True)))
     return schema.typed(rows, LAG_BARS)
 
@@ -187,19 +188,15 @@ def _told(table: pd.DataFrame, unit: str) -> str:
     reached = np.cumsum(conversions) / conversions.sum()
     half, most = (int(table["lag"].iloc[int(np.searchsorted(reached, share))]) + 1 for share in (0.5, 0.9))
     return (
-        f"{conversions.sum():,} conversions with a touch; half within {_units(half, unit)}, "
-        f"90% within {_units(most, unit)}"
+        f"{counted(int(conversions.sum()), 'conversion')} with a touch; half within {counted(half, unit)}, "
+        f"90% within {counted(most, unit)}"
     )
-
-
-def _units(count: int, unit: str) -> str:
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
 def _traces(bars: pd.DataFrame, unit: str) -> list[go.Bar | go.Scatter]:
     several = bars["label"].str.endswith("+").to_numpy()
     hovers = [
-        f"{label} {unit}s<br>{conversions:,} conversions ({share:.1%}) worth {value:,.2f}<br>{up_to:.1%} by then"
+        f"{label} {unit}{'' if label == '1' else 's'}<br>{counted(conversions, 'conversion')} ({share:.1%}) worth {value:,.2f}<br>{up_to:.1%} by then"
         for label, conversions, share, value, up_to in zip(
             bars["label"], bars["conversions"], bars["share"], bars["value"], bars["share_up_to"], strict=True
         )

@@ -214,7 +214,7 @@ def test_options_that_are_not_known(call: Any, words: str) -> None:
 
 
 @given(rows())
-@settings(max_examples=20)
+@settings(max_examples=15)
 def test_every_table_adds_up_to_the_conversions(found: list[dict[str, Any]]) -> None:
     events = table(found)
     result = dn.attribute(dn.stitch(events), model=["linear", "hybrid"])
@@ -232,7 +232,7 @@ def test_every_table_adds_up_to_the_conversions(found: list[dict[str, Any]]) -> 
 
 
 @given(rows())
-@settings(max_examples=20)
+@settings(max_examples=15)
 def test_the_order_of_rows_changes_nothing(found: list[dict[str, Any]]) -> None:
     events = table(found)
     there = dn.attribute(dn.stitch(events), model=["linear"])

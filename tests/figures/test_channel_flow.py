@@ -65,7 +65,7 @@ def test_value_is_a_width_and_what_is_worth_nothing_has_none() -> None:
     counts = PathCounts.from_strings(["Email", "Ad", "Direct"], conversions=[1, 2, 3], value=[30.0, 0.0, -5.0])
     assert shown(channel_flow_data(counts, metric="value"), "flow") == [[1, "Email", CONVERSION, 30.0]]
     subtitle = channel_flow(counts, metric="value").layout.title.subtitle.text
-    assert subtitle == "width: value; 1 conversions worth 30.00; 5 worth nothing are not drawn"
+    assert subtitle == "width: value; 1 conversion worth 30.00; 5 worth nothing are not drawn"
 
 
 def test_what_came_before_the_last_steps_is_one_node() -> None:
