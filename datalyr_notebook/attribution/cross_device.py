@@ -36,9 +36,9 @@ def cross_device(result: Attribution) -> pd.DataFrame:
     conversion device".
 
     Conversions (sum of weights) and credit (weight times value) of each touch model add up to all
-    conversions and their value; total models weigh no touches and have no rows. The share of the credit
-    that crossed devices is ``table.groupby("devices")["credit"].sum() / table["credit"].sum()``. Sorted by
-    model (as asked for), then credit and conversions, largest first, then by name.
+    conversions and their value; total models weigh no touches and have no rows. How much of the credit
+    crossed devices: ``table.groupby(["model", "devices"])["credit"].sum()``. Sorted by model (as asked for),
+    then credit and conversions, largest first, then by name.
 
     >>> from datalyr_notebook.attribution.attribute import attribute
     >>> from datalyr_notebook.identity.stitching import stitch

@@ -196,8 +196,8 @@ def _told(table: pd.DataFrame, unit: str) -> str:
 def _traces(bars: pd.DataFrame, unit: str) -> list[go.Bar | go.Scatter]:
     several = bars["label"].str.endswith("+").to_numpy()
     hovers = [
-        f"{label} {unit}{'' if label == '1' else 's'}<br>{counted(conversions, 'conversion')} ({share:.1%}) worth {value:,.2f}"
-        f"<br>{up_to:.1%} by then"
+        f"{label} {unit}{'' if label == '1' else 's'}<br>{counted(conversions, 'conversion')} ({share:.1%}) "
+        f"worth {value:,.2f}<br>{up_to:.1%} by then"
         for label, conversions, share, value, up_to in zip(
             bars["label"], bars["conversions"], bars["share"], bars["value"], bars["share_up_to"], strict=True
         )
