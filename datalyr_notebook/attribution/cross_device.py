@@ -23,7 +23,7 @@ DEVICES: Final = ("same device", "other device", "unknown device", "no touch")
 """Whether a touch happened on the device of its conversion, told by anonymous_id."""
 Texts = npt.NDArray[np.object_]
 
-_SAME, _OTHER, _UNKNOWN_DEVICE, _NO_TOUCH = range(len(DEVICES))
+_SAME, OTHER, _UNKNOWN_DEVICE, _NO_TOUCH = range(len(DEVICES))
 
 
 def cross_device(result: Attribution) -> pd.DataFrame:
@@ -54,9 +54,9 @@ def cross_device(result: Attribution) -> pd.DataFrame:
     journeys = result.journeys
     alone = np.flatnonzero(journeys.lengths == 0)
     conversion = np.append(journeys.journey, alone)
-    types, touched_on, converted_on = _device_types(result)
+    types, touched_on, converted_on = device_types(result)
     touched = np.append(touched_on[journeys.touch], np.full(len(alone), len(types) - 1))
-    devices = np.append(_devices(result), np.full(len(alone), _NO_TOUCH))
+    devices = np.append(touched_devices(result), np.full(len(alone), _NO_TOUCH))
     shape = (len(types), len(types), len(DEVICES))
     cells, cell = np.unique(
         np.ravel_multi_index((touched, converted_on[conversion], devices), shape), return_inverse=True
@@ -82,7 +82,7 @@ def _sorted(model: str, labels: list[Texts], sums: tuple[Floats, Floats]) -> pd.
     return table.iloc[np.lexsort([*texts, *amounts])]
 
 
-def _device_types(result: Attribution) -> tuple[tuple[str, ...], Ints, Ints]:
+def device_types(result: Attribution) -> tuple[tuple[str, ...], Ints, Ints]:
     """The names of the device types, then ``unattributed``; the code of each touch, and of each conversion."""
     stitched, found = result.stitched, result.evidence
     touched = pd.Series(touch_column(stitched, found.touches, "device_type", "category"))
@@ -93,7 +93,7 @@ def _device_types(result: Attribution) -> tuple[tuple[str, ...], Ints, Ints]:
     return (*known, schema.UNATTRIBUTED), place[touched.cat.codes], place[of_conversions]
 
 
-def _devices(result: Attribution) -> Ints:
+def touched_devices(result: Attribution) -> Ints:
     """Per place of the journeys the place in ``DEVICES``."""
     stitched, journeys, found = result.stitched, result.journeys, result.evidence
     device = order.codes(stitched, "anonymous_id")
@@ -104,4 +104,4 @@ def _devices(result: Attribution) -> Ints:
     touched = device[found.touches.row][journeys.touch]
     converted = device[found.conversions.where][journeys.journey]
     known = is_device[touched] & is_device[converted]
-    return np.where(known, np.where(touched == converted, _SAME, _OTHER), _UNKNOWN_DEVICE)
+    return np.where(known, np.where(touched == converted, _SAME, OTHER), _UNKNOWN_DEVICE)

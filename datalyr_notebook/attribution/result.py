@@ -10,10 +10,12 @@ import pandas as pd
 
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.credits import credits_table
+from datalyr_notebook.attribution.cross_device import cross_device
 from datalyr_notebook.attribution.explain import CreditExplanation, explain_conversion
 from datalyr_notebook.attribution.groups import Groups, touch_groups
+from datalyr_notebook.attribution.journey_tables import path_lengths, time_lags, top_paths
 from datalyr_notebook.attribution.left_out import left_out_table
-from datalyr_notebook.attribution.paths import PathCounts
+from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
 from datalyr_notebook.attribution.totals import totals_table
@@ -148,7 +150,33 @@ class Attribution:
 
         Raises OptionError.
         """
-        return self.population(touch_groups(self.everybody(), grouping(by))).counts.distinct()
+        result = self.everybody()
+        return result.population(touch_groups(result, grouping(by))).counts.distinct()
+
+    def path_lengths(self) -> pd.DataFrame:
+        """How many touches conversions look back on: the columns of ``schema.PATH_LENGTHS``; 0 = unattributed."""
+        return path_lengths(self)
+
+    def time_lags(self, *, unit: str = "day", since: str = "first_touch") -> pd.DataFrame:
+        """How long it took from the first touch, or the last, to the conversion: ``schema.TIME_LAGS``.
+
+        ``unit``: hour, day or week; ``since``: first_touch or last_touch. A lag of 0 is less than one unit;
+        lags that no conversion has are left away, and conversions without a touch have none. Raises OptionError.
+        """
+        return time_lags(self, unit=unit, since=since)
+
+    def top_paths(
+        self, n: int = 20, *, by: str | Iterable[str] = "channel", separator: str = SEPARATOR
+    ) -> pd.DataFrame:
+        """The most frequent converting paths, with the people who went them in vain: ``schema.TOP_PATHS``.
+
+        Raises OptionError.
+        """
+        return top_paths(self, n, by=by, separator=separator)
+
+    def cross_device(self) -> pd.DataFrame:
+        """Credit by the device it was touched on and the device it converted on: ``schema.CROSS_DEVICE``."""
+        return cross_device(self)
 
     def transition_matrix(self, order: int = 1, *, by: str | Iterable[str] = "channel") -> pd.DataFrame:
         """How people move from channel to channel: the chain that the Markov models solve, as probabilities.

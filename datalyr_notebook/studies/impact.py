@@ -11,6 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.attribution.credit import weigh
+from datalyr_notebook.attribution.cross_device import OTHER, device_types, touched_devices
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch
@@ -33,7 +34,6 @@ from datalyr_notebook.studies.difference import (
 from datalyr_notebook.studies.moves import Moves, find_moves, find_shares
 
 _STEP: Final = "stitching_impact"
-_NO_DEVICE: Final = "unknown"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -177,9 +177,8 @@ def _devices_alone(table: pd.DataFrame) -> pd.DataFrame:
 
 def _across(found: Attribution) -> _Across:
     (weights,) = found.weights.values()
-    journeys, device = found.journeys, order.codes(found.stitched, "anonymous_id")
-    on, where = device[found.evidence.touches.row[journeys.touch]], device[found.conversion_rows.where]
-    elsewhere = np.where(on != where[journeys.journey], weights, 0.0)
+    journeys = found.journeys
+    elsewhere = np.where(touched_devices(found) == OTHER, weights, 0.0)
     share = np.bincount(journeys.journey, elsewhere, minlength=len(journeys.lengths)).astype(np.float64)
     return _Across(share > 0, share > 1 - 1e-9, share)
 
@@ -236,12 +235,12 @@ def _conversions(found: Attribution, moves: Moves, across: _Across) -> pd.DataFr
     leading = places[np.lexsort((-weights[places], journeys.journey[places]))]
     first = np.zeros(len(journeys.lengths), dtype=np.int64)
     first[journeys.journey[leading[::-1]]] = leading[::-1]
-    touched = _device_types(found, found.evidence.touches.row[journeys.touch[first[at]]])
+    types, touched_on, converted_on = device_types(found)
     table = table.assign(
         credited_without=without,
         credited_with=with_,
-        touched_on=touched,
-        converted_on=_device_types(found, rows.where[at]),
+        touched_on=[types[code] for code in touched_on[journeys.touch[first[at]]]],
+        converted_on=[types[code] for code in converted_on[at]],
     )
     table = table.sort_values(["value", "timestamp", "conversion_id"], ascending=[False, True, True], ignore_index=True)
     return schema.typed(table, schema.ACROSS_DEVICES)
@@ -249,18 +248,17 @@ def _conversions(found: Attribution, moves: Moves, across: _Across) -> pd.DataFr
 
 def _devices(found: Attribution, drawing: _Drawing) -> pd.DataFrame:
     journeys, rows = found.journeys, found.conversion_rows
+    types, touched_on, converted_on = device_types(found)
     first = np.flatnonzero(weigh(journeys, FirstTouch()) > 0)
-    touched = np.full(len(rows.row), schema.UNATTRIBUTED, dtype=object)
-    touched[journeys.journey[first]] = _device_types(found, found.evidence.touches.row[journeys.touch[first]])
-    from_type, from_types = pd.factorize(touched)
-    to_type, to_types = pd.factorize(_device_types(found, rows.where))
-    number, pairs = pd.factorize(from_type * len(to_types) + to_type)
+    touched = np.full(len(rows.row), len(types) - 1, dtype=np.int64)
+    touched[journeys.journey[first]] = touched_on[journeys.touch[first]]
+    number, pairs = pd.factorize(touched * len(types) + converted_on)
     number = number.astype(np.int64)
     low, high, _ = drawing.interval(rows.row, number, journeys.value, len(pairs))
     table = pd.DataFrame(
         {
-            "touched_on": from_types[pairs // max(len(to_types), 1)],
-            "converted_on": to_types[pairs % max(len(to_types), 1)],
+            "touched_on": [types[pair // len(types)] for pair in pairs],
+            "converted_on": [types[pair % len(types)] for pair in pairs],
             "conversions": np.bincount(number, minlength=len(pairs)),
             "credit": np.bincount(number, journeys.value, minlength=len(pairs)),
             "low": low,
@@ -273,10 +271,3 @@ def _devices(found: Attribution, drawing: _Drawing) -> pd.DataFrame:
         ["credit", "conversions", "touched_on", "converted_on"], ascending=[False, False, True, True], ignore_index=True
     )
     return schema.typed(table.assign(level=drawing.level), schema.DEVICE_MATRIX)
-
-
-def _device_types(found: Attribution, rows: Ints) -> pd.Series:
-    if "device_type" not in found.stitched.columns:
-        return pd.Series([_NO_DEVICE] * len(rows), dtype=object)
-    types = found.stitched["device_type"].iloc[rows].astype(object).reset_index(drop=True)
-    return types.where(types.notna(), _NO_DEVICE)
