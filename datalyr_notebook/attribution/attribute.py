@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from datalyr_notebook.attribution.reading import (
 )
 from datalyr_notebook.attribution.result import Attribution, grouping
 from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, rows_of_converters
 from datalyr_notebook.journeys.lookback import LookbackOption
 from datalyr_notebook.journeys.paths import Floats
@@ -38,7 +38,7 @@ def attribute(
     lookback: LookbackOption = "90D",
     by: str | Iterable[str] = "channel",
     level: str = "session",
-    channels: Any = None,  # noqa: ANN401  (a list of records, checked where it is read)
+    channels: Channels | None = None,
     touches_feed: str = "every",
     evidence: str = "all",
     refunds: str = "net",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from datalyr_notebook import options, order
 from datalyr_notebook.attribution.paths import PathCounts
-from datalyr_notebook.journeys.channel_options import channel_rules
+from datalyr_notebook.journeys.channel_options import Channels, channel_rules
 from datalyr_notebook.journeys.channels import UNASSIGNED, ChannelRule
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_rows
 from datalyr_notebook.journeys.lookback import LookbackOption, read_lookback
@@ -48,7 +48,7 @@ def read_options(
     *,
     lookback: LookbackOption,
     level: str,
-    channels: Any,  # noqa: ANN401  (checked by channel_rules)
+    channels: Channels | None,
     touches_feed: str,
     evidence: str,
     refunds: str,

@@ -49,7 +49,7 @@ def channel_flow_data(
     paths: PathCounts | Attribution,
     *,
     steps: int = 5,
-    channels: int = 20,
+    most_channels: int = 20,
     metric: str = "conversions",
     nulls: bool = False,
 ) -> pd.DataFrame:
@@ -67,14 +67,14 @@ def channel_flow_data(
     """
     counts = flowing(path_counts(paths), metric=metric, nulls=nulls)
     shown = min(options.count(STEP, "steps", steps), max(int(counts.lengths.max(initial=1)), 1))
-    return flow_links(counts, metric=metric, steps=shown, channels=options.count(STEP, "channels", channels))
+    return flow_links(counts, metric=metric, steps=shown, channels=options.count(STEP, "most_channels", most_channels))
 
 
 def channel_flow(
     paths: PathCounts | Attribution,
     *,
     steps: int = 5,
-    channels: int = 20,
+    most_channels: int = 20,
     metric: str = "conversions",
     nulls: bool = False,
     title: str | None = None,
@@ -92,7 +92,7 @@ def channel_flow(
         of your own (``PathCounts.from_strings``), or the result of ``attribute`` itself.
     steps
         Touches to show, counted from the end.
-    channels
+    most_channels
         The most names a step may have. Smaller channels beyond them, and several that are thinner than 1 %
         of everything, are ``other channels`` of that step.
     metric
@@ -121,7 +121,7 @@ def channel_flow(
 
     """
     counts = path_counts(paths)
-    links = channel_flow_data(counts, steps=steps, channels=channels, metric=metric, nulls=nulls)
+    links = channel_flow_data(counts, steps=steps, most_channels=most_channels, metric=metric, nulls=nulls)
     columns = int(links["step"].max()) + 1 if len(links) else 2
     fullest = int(links.groupby("step")["source"].nunique().max()) if len(links) else 1
     height = 150 + _PER_NODE * fullest

@@ -20,6 +20,7 @@ from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import persons_each
+from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.journeys.lookback import LookbackOption
 from datalyr_notebook.journeys.transforms import PathOption
@@ -93,7 +94,7 @@ def compare_policies(
     baseline: str | None = None,
     lookback: LookbackOption = "90D",
     level: str = "session",
-    channels: Any = None,  # noqa: ANN401  (a list of records, checked where it is read)
+    channels: Channels | None = None,
     touches_feed: str = "every",
     refunds: str = "net",
     refund_events: Iterable[str] = ("refund",),

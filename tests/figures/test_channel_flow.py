@@ -80,12 +80,12 @@ def test_what_came_before_the_last_steps_is_one_node() -> None:
 
 def test_the_smallest_channels_of_a_step_share_a_node() -> None:
     counts = PathCounts.from_strings(list("ABCDE"), conversions=[50, 40, 30, 20, 10])
-    assert shown(channel_flow_data(counts, channels=3), "flow") == [
+    assert shown(channel_flow_data(counts, most_channels=3), "flow") == [
         [1, "A", CONVERSION, 50.0],
         [1, "B", CONVERSION, 40.0],
         [1, OTHERS, CONVERSION, 60.0],
     ]
-    assert channel_flow_data(counts, channels=5)["source"].tolist() == list("ABCDE")
+    assert channel_flow_data(counts, most_channels=5)["source"].tolist() == list("ABCDE")
 
 
 def test_several_channels_thinner_than_a_hundredth_share_a_node_and_one_keeps_its_own() -> None:
@@ -99,7 +99,7 @@ def test_several_channels_thinner_than_a_hundredth_share_a_node_and_one_keeps_it
 
 def test_a_channel_called_like_a_node_is_another_node() -> None:
     counts = PathCounts.from_strings([OTHERS, NO_TOUCH, "", "x", "y"], conversions=[5, 4, 3, 2, 1])
-    links = channel_flow_data(counts, channels=3)
+    links = channel_flow_data(counts, most_channels=3)
     assert shown(links, "flow") == [
         [1, OTHERS, CONVERSION, 5.0],
         [1, NO_TOUCH, CONVERSION, 4.0],
@@ -185,7 +185,7 @@ def test_no_path_is_said(counts: PathCounts) -> None:
     [
         ({"metric": "credit"}, "channel_flow: metric='credit' is not known. Use one of 'conversions', 'value'"),
         ({"steps": 0}, "channel_flow: steps=0 is not known. Use a whole number of at least 1"),
-        ({"channels": True}, "channel_flow: channels=True is not known"),
+        ({"most_channels": True}, "channel_flow: most_channels=True is not known"),
         ({"nulls": True, "metric": "value"}, "nulls=True is not known. Use nulls=False with metric='value'"),
     ],
 )
@@ -216,7 +216,7 @@ def test_what_enters_a_node_leaves_it(
         value=[row[2] for row in rows],
         nulls=[row[3] for row in rows],
     )
-    links = channel_flow_data(counts, steps=steps, channels=channels, metric=metric, nulls=nulls)
+    links = channel_flow_data(counts, steps=steps, most_channels=channels, metric=metric, nulls=nulls)
     entered = links.groupby([links["step"] - 1, "target"])["flow"].sum().rename_axis(["step", "source"])
     left = links.groupby(["step", "source"])[["flow", "begins"]].sum()
     inner = entered[entered.index.get_level_values("step") > 0]
