@@ -7,25 +7,16 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, order, schema
-from datalyr_notebook.attribution.credit import weigh
+from datalyr_notebook import errors, schema
+from datalyr_notebook.attribution.groups import grouping
 from datalyr_notebook.attribution.models import Models, resolve
-from datalyr_notebook.attribution.protocol import FittedModel, Model, TotalModel, TouchModel
-from datalyr_notebook.attribution.reading import (
-    Evidence,
-    Names,
-    Reading,
-    channel_groups,
-    find_evidence,
-    population,
-    read_options,
-)
-from datalyr_notebook.attribution.result import Attribution, grouping
+from datalyr_notebook.attribution.reading import Names, find_evidence, read_options
+from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.weighing import looks_at_all, model_weights, stages_asked
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, rows_of_converters
 from datalyr_notebook.journeys.lookback import LookbackOption
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.journeys.transforms import PathOption
 from datalyr_notebook.notices import say
 
@@ -114,8 +105,8 @@ def attribute(
     if schema.is_judged_at_event(stitched):
         raise errors.JudgedAtEventError("attribute")
     kinds = conversion_kinds(stitched, conversion)
-    stages = _stages(stitched, models)
-    is_of_all = any(isinstance(one, TotalModel | FittedModel) for one in models.values())
+    stages = stages_asked(stitched, models)
+    is_of_all = looks_at_all(models)
     # Touches, conversions and weights are functions of one person's rows: without a model that looks at
     # everybody, the rows of people who do not convert cannot matter.
     at = np.arange(len(stitched)) if is_of_all else rows_of_converters(stitched, kinds, reading.refund_events)
@@ -125,31 +116,8 @@ def attribute(
         evidence=found,
         kinds=kinds,
         models=models,
-        weights=_weights(stitched, found, models, reading),
+        weights=model_weights(stitched, found, models, reading),
         grouped_by=columns,
         reading=reading,
         is_of_all=is_of_all,
     )
-
-
-def _weights(
-    stitched: pd.DataFrame, found: Evidence, models: Mapping[str, Model], reading: Reading
-) -> dict[str, Floats]:
-    """The weights of each touch model; one that looks at everybody is fitted on everybody's channels first."""
-    fitting = [one for one in models.values() if isinstance(one, FittedModel)]
-    counts = population(stitched, found, reading, channel_groups(found)).counts if fitting else None
-    weights = {}
-    for name, one in models.items():
-        model = one.fit(counts) if isinstance(one, FittedModel) and counts is not None else one
-        if isinstance(model, TouchModel):
-            weights[name] = weigh(found.journeys, model)
-    return weights
-
-
-def _stages(stitched: pd.DataFrame, models: Mapping[str, Model]) -> tuple[str, ...]:
-    """The events that models look for in a journey; those that never happen are told."""
-    asked = {stage: name for name, one in models.items() for stage in getattr(one, "stage_events", ())}
-    for stage, name in asked.items():
-        if len(stitched) and not order.is_named(stitched, (stage,)).any():
-            say(f"attribute: no event is named {errors.shown(stage)}, the stage that the model {name!r} looks for.")
-    return tuple(asked)

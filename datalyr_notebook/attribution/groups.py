@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import schema
+from datalyr_notebook import errors, options, schema
 from datalyr_notebook.journeys.touches import touch_column
 from datalyr_notebook.order import Ints
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
+
+_GROUPABLE: Final = tuple(name for name, kind, _ in schema.TOUCHES if kind == "category")
 
 NOT_SET: Final = "(not set)"
 """How a group whose column is missing is called where it needs a name."""
@@ -28,6 +30,14 @@ class Groups(NamedTuple):
     """One row a group, a column a grouping column; ``unattributed`` comes last, behind them all."""
     labels: tuple[str, ...]
     """One text a group, each another."""
+
+
+def grouping(columns: str | Iterable[str]) -> tuple[str, ...]:
+    """The touch columns to group by, each a column that touches have."""
+    names = (columns,) if isinstance(columns, str) else tuple(columns)
+    if not names:
+        raise errors.OptionError("attribute", "by", columns, _GROUPABLE)
+    return tuple(options.one_of("attribute", "by", name, _GROUPABLE) for name in names)
 
 
 def touch_groups(result: Attribution, names: tuple[str, ...]) -> Groups:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.credits import credits_table
 from datalyr_notebook.attribution.cross_device import cross_device
 from datalyr_notebook.attribution.explain import CreditExplanation, explain_conversion
-from datalyr_notebook.attribution.groups import Groups, touch_groups
+from datalyr_notebook.attribution.groups import Groups, grouping, touch_groups
 from datalyr_notebook.attribution.journey_tables import path_lengths, time_lags, top_paths
 from datalyr_notebook.attribution.left_out import left_out_table
 from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
@@ -28,8 +27,6 @@ from datalyr_notebook.journeys.visits import find_visits
 from datalyr_notebook.journeys.windows import Journeys
 from datalyr_notebook.order import Flags
 from datalyr_notebook.rendering import counted, table_html, table_text
-
-_GROUPABLE = tuple(name for name, kind, _ in schema.TOUCHES if kind == "category")
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -224,11 +221,3 @@ class Attribution:
             f"Attribution: {counted(count, 'conversion')} worth {self.journeys.value.sum():,.2f} "
             f"from {touches}, lookback {self.reading.window.lookback}, {alone:,} unattributed"
         )
-
-
-def grouping(columns: str | Iterable[str]) -> tuple[str, ...]:
-    """The touch columns to group by, each a column that touches have."""
-    names = (columns,) if isinstance(columns, str) else tuple(columns)
-    if not names:
-        raise errors.OptionError("attribute", "by", columns, _GROUPABLE)
-    return tuple(options.one_of("attribute", "by", name, _GROUPABLE) for name in names)
