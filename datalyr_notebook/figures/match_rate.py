@@ -14,8 +14,9 @@ import plotly.graph_objects as go
 from datalyr_notebook import options, schema
 from datalyr_notebook.figures.theme import PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import as_stitched
+from datalyr_notebook.journeys.calendar import CALENDAR
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.studies.match_rate import CALENDAR, match_rate
+from datalyr_notebook.studies.match_rate import match_rate
 
 MEASURES: Final = ("events", "people", "value")
 """Of what the matched share is drawn."""

@@ -11,15 +11,10 @@ import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
 from datalyr_notebook.identity.matched import is_matched
+from datalyr_notebook.journeys.calendar import CALENDAR, periods
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
 from datalyr_notebook.order import Flags, Ints
-
-DAY_US: Final = 86_400 * 10**6
-MONDAY_US: Final = 4 * DAY_US
-"""1970-01-05, the first Monday."""
-CALENDAR: Final = ("day", "week", "month")
-"""Units of time in UTC; a week starts on Monday."""
 
 _TOLD_BY_COPY: Final = ("anonymous_id", "sdk", "device_type")
 """What find_conversions takes from the first copy that a client sent."""
@@ -101,7 +96,7 @@ def _groups(stitched: pd.DataFrame, names: tuple[str, ...], row: Ints, where: In
     number = np.zeros(len(stitched) + len(row), dtype=np.int64)
     coded: dict[str, tuple[Ints, Any]] = {}
     for name in names:
-        code, values = _periods(stitched, name) if name in CALENDAR else _coded(stitched, name)
+        code, values = periods(order.microseconds(stitched), name) if name in CALENDAR else _coded(stitched, name)
         code = np.append(code, code[where if name in _TOLD_BY_COPY else row])
         coded[name] = code, values
         number = _numbered(number * (len(values) + 1) + code + 1)
@@ -120,20 +115,6 @@ def _numbered(keys: Ints) -> Ints:
     used[keys] = True
     numbers: Ints = (np.cumsum(used) - 1)[keys]
     return numbers
-
-
-def _periods(stitched: pd.DataFrame, unit: str) -> tuple[Ints, pd.Index]:
-    """Each row's period as a place among the starts of the periods; -1 for a row without a time."""
-    time = order.microseconds(stitched)
-    is_timed = time > np.iinfo(np.int64).min
-    day = np.where(is_timed, time // DAY_US, 0)
-    if unit == "week":
-        day -= (day - MONDAY_US // DAY_US) % 7
-    elif unit == "month":
-        day = day.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    code, days = pd.factorize(day)
-    starts = pd.DatetimeIndex((days * DAY_US).view("datetime64[us]"), tz="UTC")
-    return np.where(is_timed, code, -1).astype(np.int64), starts
 
 
 def _coded(stitched: pd.DataFrame, name: str) -> tuple[Ints, pd.Index]:
