@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, schema
+from datalyr_notebook.figures.layout import headed, legend_below, say_empty
 from datalyr_notebook.figures.theme import PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import as_stitched
 from datalyr_notebook.journeys.calendar import CALENDAR
@@ -128,16 +129,14 @@ def match_rate_over_time(
     rows = match_rate_over_time_data(stitched, by=by, split=split, measure=measure, conversion=conversion)
     names = rows["line"].drop_duplicates().tolist()
     figure = themed(go.Figure([_line(rows, name, place, measure) for place, name in enumerate(names)]))
-    heading = f"Matched share of {measure} by {by}" if title is None else shortened(title, 200)
+    subtitle = "matched: belongs to a known user"
+    headed(figure, f"Matched share of {measure} by {by}", title=title, subtitle=subtitle)
+    legend_below(figure)
     figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": "matched: belongs to a known user"},
         height=420,
         margin={"t": 70, "b": 10, "l": 60, "r": 40},
         hovermode="x unified" if len(names) > 1 else "closest",
         showlegend=split is not None,
-        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
-        legend_font={"size": TEXT_SIZE},
     )
     periods = rows["start"].drop_duplicates().sort_values().dt.tz_localize(None)
     figure.update_xaxes(
@@ -152,8 +151,7 @@ def match_rate_over_time(
         title=f"Matched share of {measure}", range=[-0.03, 1.06], tickformat=".0%", tickfont={"size": TEXT_SIZE}
     )
     if not names:
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No event has a time.", showarrow=False, **middle)
+        say_empty(figure, "No event has a time.")
     return figure
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
-from datalyr_notebook.figures.theme import INK, TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
+from datalyr_notebook.figures.theme import TEXT_SIZE, channel_color, escaped, shortened, themed
 from datalyr_notebook.studies.compare import PolicyComparison
 
 POLICY_BARS: Final = (
@@ -28,14 +29,8 @@ MOST_CHANNELS: Final = 12
 """Channels with a color of their own; what is left of them is one segment."""
 OTHERS: Final = "other channels"
 
-_PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
-"""Hatching, so that no segment is told by its color alone."""
-_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
 _BAR: Final = 46
 """Pixels a policy."""
-_LEGEND_LINE: Final = 19
-_LEGEND_COLUMNS: Final = 4
-"""Pixels from one line of the legend to the next, and how many names fit into a line of a narrow figure."""
 _LABELED: Final = 0.055
 """The least share whose segment is wide enough for its number."""
 
@@ -93,26 +88,17 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
     names = bars["policy"].drop_duplicates().tolist()
     channels = bars["channel"].drop_duplicates().tolist()
     figure = themed(go.Figure([_segment(bars, channel, place) for place, channel in enumerate(channels)]))
-    heading = "Credit by channel under each policy" if title is None else shortened(title, 200)
     rate = bars.drop_duplicates("policy").set_index("policy")["match_rate"].to_dict()
     told = {str(name): rate.get(str(name), np.nan) for name in comparison.summary["policy"]}
     shown = names or sorted(told, key=lambda name: name != comparison.baseline)
+    subtitle = f"model {shortened(comparison.model, 40)}; hover for the change"
+    headed(figure, "Credit by channel under each policy", title=title, subtitle=subtitle)
+    legend_below(figure)
     figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": escaped(f"model {shortened(comparison.model, 40)}; hover for the change")},
         barmode="stack",
         bargap=0.25,
-        height=170 + _BAR * max(len(shown), 1) + _LEGEND_LINE * -(-len(channels) // _LEGEND_COLUMNS),
+        height=170 + _BAR * max(len(shown), 1) + legend_height(len(channels)),
         margin={"t": 70, "b": 10, "l": 40, "r": 20},
-        legend={
-            "orientation": "h",
-            "traceorder": "normal",
-            "yref": "container",
-            "y": 0.015,
-            "yanchor": "bottom",
-            "x": 0,
-        },
-        legend_font={"size": TEXT_SIZE},
     )
     figure.update_xaxes(title="Credit", tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
     figure.update_yaxes(
@@ -125,8 +111,7 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
         automargin=True,
     )
     if not channels:
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No conversion counts.", showarrow=False, **middle)
+        say_empty(figure, "No conversion counts.")
     return figure
 
 
@@ -150,13 +135,6 @@ def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
         f"<br>{row.change:+,.2f} against the baseline<br>{row.match_rate:.1%} of events matched"
         for row in rows.itertuples(index=False)
     ]
-    hatching = {
-        "shape": _PATTERNS[place % len(_PATTERNS)],
-        "fillmode": "overlay",
-        "fgcolor": _HATCHING,
-        "size": 7,
-        "solidity": 0.25,
-    }
     return go.Bar(
         x=rows["credit"].to_numpy(),
         y=np.arange(len(rows)),
@@ -169,7 +147,7 @@ def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
         textfont={"size": TEXT_SIZE, "color": "#FFFFFF"},
         hovertext=["<br>".join(escaped(line) for line in hover.split("<br>")) for hover in hovers],
         hoverinfo="text",
-        marker={"color": channel_color(channel), "pattern": hatching, "line": {"width": 1, "color": INK}},
+        marker=hatched(channel_color(channel), place),
         meta={"channel": escaped(channel)},
     )
 

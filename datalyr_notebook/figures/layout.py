@@ -1,0 +1,69 @@
+"""What figures of bars and lines share: the heading, a legend below, hatching, and the sentence in an empty one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import plotly.graph_objects as go
+
+from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, shortened
+
+LEGEND_LINE: Final = 19
+LEGEND_COLUMNS: Final = 4
+"""Pixels from one line of the legend to the next, and how many names fit into a line of a narrow figure."""
+
+_PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
+_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
+
+
+def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "") -> None:
+    """Give a figure its heading, or the analyst's ``title`` instead, in place; texts are shown as they are.
+
+    >>> figure = go.Figure()
+    >>> headed(figure, "Credit", title="<b>")
+    >>> figure.layout.title.text
+    '&lt;b&gt;'
+    """
+    text = heading if title is None else shortened(title, 200)
+    figure.update_layout(
+        title={"text": escaped(text), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
+        title_subtitle={"text": escaped(subtitle)},
+    )
+
+
+def legend_below(figure: go.Figure) -> None:
+    """Put the legend under the figure, in lines, in place."""
+    figure.update_layout(
+        legend={
+            "orientation": "h",
+            "traceorder": "normal",
+            "yref": "container",
+            "y": 0.015,
+            "yanchor": "bottom",
+            "x": 0,
+        },
+        legend_font={"size": TEXT_SIZE},
+    )
+
+
+def legend_height(names: int) -> int:
+    """Pixels that so many names take in a legend below."""
+    return LEGEND_LINE * -(-names // LEGEND_COLUMNS)
+
+
+def hatched(color: str | list[str], place: int) -> dict[str, Any]:
+    """A bar's marker: its color, and hatching, so that nothing is told by color alone."""
+    # Each eighth place starts one pattern later: a palette of eight colors repeats with another hatching.
+    pattern = {
+        "shape": _PATTERNS[(place + place // len(_PATTERNS)) % len(_PATTERNS)],
+        "fillmode": "overlay",
+        "fgcolor": _HATCHING,
+        "size": 7,
+        "solidity": 0.25,
+    }
+    return {"color": color, "pattern": pattern, "line": {"width": 1, "color": INK}}
+
+
+def say_empty(figure: go.Figure, sentence: str) -> None:
+    """Say in the middle of a figure why nothing is drawn, in place."""
+    figure.add_annotation(text=sentence, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
