@@ -362,6 +362,31 @@ CROSS_DEVICE: Final = (
     Column("devices", "str", "same device, other device, unknown device, no touch"),
     Column("conversions", "float64", "sum of weights"),
     Column("credit", "float64", "sum of weight times value"),
+MODEL_CREDIT: Final = (
+    Column("model", "str", "the attribution model"),
+    Column("conversions", "float64", "sum of weights"),
+    Column("credit", "float64", "sum of weight times value"),
+    Column("share", "float64", "of the model's whole, 0 to 1; NaN of nothing"),
+    Column("rank", "Int64", "1 = most; equals share a rank; unattributed has none"),
+)
+"""Behind ``model`` stand the columns it was grouped by."""
+
+MODEL_DISAGREEMENTS: Final = (
+    Column("most_model", "str", "the model that gives the group most"),
+    Column("least_model", "str", "the model that gives it least"),
+    Column("most", "float64", "what the one gives it"),
+    Column("least", "float64", "what the other gives it"),
+    Column("spread", "float64", "most less least"),
+    Column("spread_share", "float64", "spread as a share of what all conversions are worth; NaN of nothing"),
+)
+"""Behind the columns it was grouped by."""
+
+CONTESTED: Final = (
+    Column("conversion_id", "str", "as in the conversions"),
+    Column("person_id", "category", "whose conversion"),
+    Column("value", "float64", "after refunds"),
+    Column("winners", "int64", "how many groups have most of it under some touch model"),
+    Column("won_by", "str", "these groups, each with its models; the one with most models first"),
 )
 
 TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click_id")

@@ -75,6 +75,21 @@ def resolve(given: Models) -> dict[str, Model]:
     return found
 
 
+def joined(models: Mapping[str, Model], others: Mapping[str, Model]) -> dict[str, Model]:
+    """The models, then the others that are not among them; a second of one name is numbered.
+
+    >>> list(joined({"linear": shares.Linear()}, resolve(["hybrid", "linear", shares.Linear(per="channel")])))
+    ['linear', 'hybrid', 'linear_2']
+    """
+    found = dict(models)
+    for name, model in others.items():
+        if found.get(name) == model:
+            continue
+        number = next(count for count in range(1, len(found) + 2) if _numbered(name, count) not in found)
+        found[_numbered(name, number)] = model
+    return found
+
+
 def _numbered(name: str, count: int) -> str:
     return name if count == 1 else f"{name}_{count}"
 
