@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
+from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, channel_color, escaped, shortened, themed
 from datalyr_notebook.studies.compare import PolicyComparison
@@ -25,10 +26,6 @@ POLICY_BARS: Final = (
     schema.Column("match_rate", "float64", "share of the events that belong to known users"),
 )
 
-MOST_CHANNELS: Final = 12
-"""Channels with a color of their own; what is left of them is one segment."""
-OTHERS: Final = "other channels"
-
 _BAR: Final = 46
 """Pixels a policy."""
 _LABELED: Final = 0.055
@@ -39,7 +36,8 @@ def policy_comparison_data(comparison: PolicyComparison) -> pd.DataFrame:
     """The rows that :func:`policy_comparison` draws, one a policy and channel, in the columns of ``POLICY_BARS``.
 
     The baseline comes first, then the other policies as they were asked for; channels by what they
-    earn under the baseline, the largest first. Every channel has a row under every policy.
+    earn under the baseline, the largest first, ``unattributed`` last. Every channel has a row under
+    every policy.
 
     >>> from datalyr_notebook.studies.compare import compare_policies
     >>> events = pd.DataFrame({
@@ -57,15 +55,17 @@ def policy_comparison_data(comparison: PolicyComparison) -> pd.DataFrame:
     if not isinstance(comparison, PolicyComparison):
         found = type(comparison).__name__
         raise errors.OptionError("policy_comparison", "comparison", found, "what compare_policies(events) answers")
-    wide = _merged(comparison.to_frame(), comparison.baseline)
+    wide = comparison.to_frame()
     rate = dict(zip(comparison.summary["policy"], comparison.summary["match_rate"], strict=True))
     names = sorted((str(name) for name in wide.columns), key=lambda name: name != comparison.baseline)
+    amounts = wide[names].to_numpy()
+    shown = largest(wide.index.to_frame(index=False), amounts)
+    credits_of = shown.summed(amounts)
     rows = []
-    for name in names:
-        total = float(wide[name].sum())
-        for channel, credit, leading in zip(wide.index, wide[name], wide[names[0]], strict=True):
-            share = credit / total if total > 0 else np.nan
-            rows.append((name, channel, credit, share, credit - leading, rate[name]))
+    for name, credit in zip(names, credits_of.T, strict=True):
+        total = float(credit.sum())
+        for channel, earned, leading in zip(shown.labels, credit, credits_of[:, 0], strict=True):
+            rows.append((name, channel, earned, earned / total if total > 0 else np.nan, earned - leading, rate[name]))
     return schema.typed(pd.DataFrame(rows, columns=schema.names(POLICY_BARS)), POLICY_BARS)
 
 
@@ -73,7 +73,7 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
     """Credit by channel under each policy: one bar a policy, one segment a channel, the baseline on top.
 
     The label of a bar says which share of the events the policy gives to known users; hovering over a
-    segment says by how much it differs from the baseline's. Channels beyond the first ``MOST_CHANNELS``
+    segment says by how much it differs from the baseline's. Channels beyond the first ``MOST_GROUPS``
     share a segment. The rows are those of :func:`policy_comparison_data`. ``title`` replaces "Credit by
     channel under each policy"; like every other text it is shown as it is, not as HTML.
 
@@ -113,18 +113,6 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
     if not channels:
         say_empty(figure, "No conversion counts.")
     return figure
-
-
-def _merged(wide: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """Channels by what they earn under the baseline, the smallest beyond ``MOST_CHANNELS`` as one."""
-    leading = wide[baseline] if baseline in wide.columns else wide.iloc[:, 0]
-    inorder = wide.iloc[np.argsort(-leading.to_numpy(), kind="stable")]
-    if len(inorder) <= MOST_CHANNELS:
-        return inorder
-    largest = inorder.max(axis="columns").nlargest(MOST_CHANNELS - 1).index
-    kept = inorder.index.isin(largest)
-    rest = inorder[~kept].sum().to_frame(OTHERS).T
-    return pd.concat([inorder[kept], rest])
 
 
 def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 
 from datalyr_notebook import schema
+from datalyr_notebook.figures.largest import MOST_GROUPS, OTHERS
 from datalyr_notebook.figures.policies import (
-    MOST_CHANNELS,
-    OTHERS,
     POLICY_BARS,
     policy_comparison,
     policy_comparison_data,
@@ -83,7 +82,7 @@ def test_more_channels_than_can_be_told_apart_share_a_segment() -> None:
     many = [(policy, f"c{place:02}", 100.0 - place) for policy in POLICIES for place in range(20)]
     rows = policy_comparison_data(comparison(many))
     channels = rows["channel"].drop_duplicates().tolist()
-    assert channels == [f"c{place:02}" for place in range(MOST_CHANNELS - 1)] + [OTHERS]
+    assert channels == [f"c{place:02}" for place in range(MOST_GROUPS - 1)] + [OTHERS]
     assert rows.loc[rows["channel"] == OTHERS, "credit"].tolist() == [sum(100.0 - place for place in range(11, 20))] * 3
     assert rows["credit"].sum() == sum(row[2] for row in many)
 

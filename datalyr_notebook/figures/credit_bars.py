@@ -1,0 +1,237 @@
+"""What each channel earned: bars side by side, one a model, with the uncertainty where it is known.
+
+``credit_bars_data`` returns the rows that are drawn, ``credit_bars`` draws them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import errors, options, schema
+from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.figures.largest import OTHERS, Floats, largest
+from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, channel_color, escaped, shortened, themed
+
+METRICS: Final = {
+    "credit": "Credit (in the currency of the conversions)",
+    "conversions": "Conversions (sum of weights)",
+}
+"""What can be drawn, and the title of its axis."""
+
+CREDIT_BARS: Final = (
+    schema.Column("model", "str", "the attribution model, as asked for"),
+    schema.Column("group", "str", "the channel, or what else credit is grouped by"),
+    schema.Column("amount", "float64", "credit or conversions"),
+    schema.Column("share", "float64", "of the model's whole, 0 to 1; NaN of nothing"),
+    schema.Column("low", "float64", "lower end of the interval; NaN where it is not known"),
+    schema.Column("high", "float64", "upper end of the interval"),
+    schema.Column("level", "float64", "how sure the interval is, 0 to 1"),
+)
+
+_STEP: Final = "credit_bars"
+_BOUNDS: Final = {"credit": ("low", "high"), "conversions": ("conversions_low", "conversions_high")}
+_NUMBERS: Final = ("model", "conversions", "credit", "level", *(name for pair in _BOUNDS.values() for name in pair))
+_MOST_LABELED: Final = 4
+"""Models whose bars are thick enough for a number."""
+_GAP: Final = 18
+_BAR: Final = 11
+"""Pixels between the bars of two groups, and of a bar."""
+_ALONE: Final = 26
+"""Pixels of a group where there is one model."""
+
+
+def credit_bars_data(totals: pd.DataFrame | Attribution, *, metric: str = "credit") -> pd.DataFrame:
+    """The rows that :func:`credit_bars` draws, one a model and group, in the columns of ``CREDIT_BARS``.
+
+    Models stand as they were asked for, groups by what they earn under the first model, the largest
+    first; every group has a row under every model. Groups beyond ``MOST_GAPS`` are added up, and so
+    without an interval; ``unattributed`` comes last. Parameters and errors are those of
+    :func:`credit_bars`.
+
+    >>> totals = pd.DataFrame({"model": "linear", "channel": ["Email", "Direct"], "conversions": 1.0,
+    ...                        "credit": [10.0, 30.0]})
+    >>> credit_bars_data(totals)[["group", "amount", "share"]]
+        group  amount  share
+    0  Direct    30.0   0.75
+    1   Email    10.0   0.25
+    """
+    options.one_of(_STEP, "metric", metric, METRICS)
+    table = totals.totals if isinstance(totals, Attribution) else _checked(totals)
+    by = _grouped_by(table)
+    models = table["model"].drop_duplicates().astype(str).tolist()
+    groups = table[by].drop_duplicates(ignore_index=True)
+    group = table.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    model = table["model"].astype(str).map({name: place for place, name in enumerate(models)}).to_numpy(dtype=np.int64)
+
+    def cells(column: str, blank: float) -> Floats:
+        values = np.full((len(groups), len(models)), blank)
+        values[group, model] = table[column].to_numpy(dtype=np.float64) if column in table.columns else np.nan
+        return values
+
+    amounts = cells(metric, 0.0)
+    shown = largest(groups, amounts) if len(groups) and models else None
+    if shown is None:
+        return schema.empty(CREDIT_BARS)
+    sums = shown.summed(amounts)
+    low, high = (
+        np.where(shown.is_rest[:, None], np.nan, shown.summed(cells(name, np.nan))) for name in _BOUNDS[metric]
+    )
+    whole = sums.sum(axis=0)
+    rows = pd.DataFrame(
+        {
+            "model": np.repeat(np.array(models, dtype=object), len(shown.labels)),
+            "group": np.tile(np.array(shown.labels, dtype=object), len(models)),
+            "amount": sums.T.ravel(),
+            "share": np.divide(sums, whole, out=np.full(sums.shape, np.nan), where=whole > 0).T.ravel(),
+            "low": low.T.ravel(),
+            "high": high.T.ravel(),
+            "level": float(table["level"].iloc[0]) if "level" in table.columns else np.nan,
+        }
+    )
+    return schema.typed(rows, CREDIT_BARS)
+
+
+def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", title: str | None = None) -> go.Figure:
+    """What each channel earned, one bar a model; several models side by side.
+
+    Parameters
+    ----------
+    totals
+        ``result.totals``, ``result.by(...)``, ``result.intervals()``, or the result itself for its totals.
+    metric
+        ``"credit"``, or ``"conversions"``: the sum of weights.
+    title
+        Replaces "Credit by channel"; like every other text it is shown as it is, not as HTML.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A group of bars for each channel (several grouping columns are joined by " / "), the largest on top;
+        beyond ``MOST_GAPS`` the rest are one group. One model: bars have their channels' colors; several:
+        each has a color and hatching of its own. Intervals are error bars.
+
+    Raises
+    ------
+    OptionError
+        ``totals`` is no such table, or ``metric`` is not known.
+
+    Examples
+    --------
+    >>> totals = pd.DataFrame({"model": "linear", "channel": ["Email", "Direct"], "conversions": 1.0,
+    ...                        "credit": [10.0, 30.0]})
+    >>> credit_bars(totals).layout.yaxis.ticktext
+    ('Direct', 'Email')
+
+    """
+    rows = credit_bars_data(totals, metric=metric)
+    models, groups = rows["model"].drop_duplicates().tolist(), rows["group"].drop_duplicates().tolist()
+    by = list(totals.grouped_by) if isinstance(totals, Attribution) else _grouped_by(totals)
+    look = _Look(metric, len(models), bool(rows["low"].notna().any()), by == ["channel"])
+    figure = themed(go.Figure([_bars(rows, name, place, look) for place, name in enumerate(models)]))
+    shown = " / ".join(shortened(name) for name in by)
+    subtitle = f"model {shortened(models[0], 40)}" if len(models) == 1 else f"{len(models)} models" if models else ""
+    if look.has_intervals:
+        level = rows["level"].iloc[0]
+        subtitle += f"; lines are {'' if np.isnan(level) else f'{level:.0%} '}intervals"
+    headed(figure, f"{metric.capitalize()} by {shown}", title=title, subtitle=subtitle)
+    legend_below(figure)
+    thickness = _ALONE if len(models) == 1 else _BAR * len(models) + _GAP
+    figure.update_layout(
+        barmode="group",
+        bargap=0.3 if len(models) == 1 else _GAP / (_BAR * max(len(models), 1) + _GAP),
+        height=150 + max(thickness * len(groups), 120) + legend_height(len(models) if len(models) > 1 else 0),
+        margin={"t": 70, "b": 10, "l": 40, "r": 40},
+        showlegend=len(models) > 1,
+    )
+    figure.update_xaxes(title=METRICS[metric], tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
+    figure.update_yaxes(
+        title=escaped(shown.capitalize()),
+        range=[max(len(groups), 1) - 0.5, -0.5],
+        tickvals=list(range(len(groups))),
+        ticktext=[escaped(shortened(group, 28)) for group in groups],
+        tickfont={"size": TEXT_SIZE},
+        showgrid=False,
+        automargin=True,
+    )
+    if not groups:
+        say_empty(figure, "No conversion counts.")
+    return figure
+
+
+class _Look(NamedTuple):
+    """What all bars of a figure have in common."""
+
+    metric: str
+    models: int
+    has_intervals: bool
+    is_by_channel: bool
+
+
+def _grouped_by(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name in table.columns if name not in _NUMBERS]
+
+
+def _checked(totals: object) -> pd.DataFrame:
+    if not isinstance(totals, pd.DataFrame) or not {"model", "conversions", "credit"} <= set(totals.columns):
+        found = list(totals.columns) if isinstance(totals, pd.DataFrame) else type(totals).__name__
+        raise errors.OptionError(_STEP, "totals", found, "result.totals, result.by(...) or result.intervals()")
+    return totals
+
+
+def _bars(rows: pd.DataFrame, model: str, place: int, look: _Look) -> go.Bar:
+    """One model across all groups."""
+    own = rows[rows["model"] == model]
+    marker = hatched(_colors(own, look) if look.models == 1 else PALETTE[place % len(PALETTE)], place)
+    return go.Bar(
+        x=own["amount"].to_numpy(),
+        y=np.arange(len(own)),
+        orientation="h",
+        name=escaped(shortened(model)),
+        text=None if look.has_intervals else [_number(amount) for amount in own["amount"]],
+        textposition="outside" if look.models <= _MOST_LABELED else "none",
+        textfont={"size": TEXT_SIZE, "color": INK},
+        cliponaxis=False,
+        hovertext=_hovers(own, look.metric),
+        hoverinfo="text",
+        # Lines in the gray of the axes are seen on lighter bars.
+        marker={**marker, "opacity": 0.55 if look.has_intervals else 1.0},
+        error_x={
+            "type": "data",
+            "visible": look.has_intervals,
+            "symmetric": False,
+            "array": (own["high"] - own["amount"]).to_numpy(),
+            "arrayminus": (own["amount"] - own["low"]).to_numpy(),
+            "color": INK,
+            "thickness": 1.5,
+            "width": 3,
+        },
+        meta={"model": escaped(model)},
+    )
+
+
+def _colors(own: pd.DataFrame, look: _Look) -> list[str]:
+    """Channels have the color of every other figure; other groups have none of their own."""
+    if not look.is_by_channel:
+        return [PALETTE[0]] * len(own)
+    return [INK if group == OTHERS else channel_color(group) for group in own["group"]]
+
+
+def _hovers(own: pd.DataFrame, metric: str) -> list[str]:
+    hovers = []
+    numbers = own[["amount", "share", "low", "high", "level"]].to_numpy()
+    for group, model, (amount, share, low, high, level) in zip(own["group"], own["model"], numbers, strict=True):
+        lines = [f"{shortened(group, 60)}, {shortened(model)}", f"{metric} {_number(amount)} ({share:.1%})"]
+        if not np.isnan(low):
+            sure = "" if np.isnan(level) else f"{level:.0%} "
+            lines.append(f"{sure}interval: {_number(low)} to {_number(high)}")
+        hovers.append("<br>".join(escaped(line) for line in lines))
+    return hovers
+
+
+def _number(amount: float) -> str:
+    return f"{amount:,.2f}" if abs(amount) < 1000 else f"{amount:,.0f}"
