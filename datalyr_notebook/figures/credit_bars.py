@@ -13,12 +13,12 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
-from datalyr_notebook.figures.largest import OTHERS, Floats, largest
-from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.figures.largest import Floats, largest
+from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 
 METRICS: Final = {
-    "credit": "Credit (in the currency of the conversions)",
+    "credit": "Credit (conversions' currency)",
     "conversions": "Conversions (sum of weights)",
 }
 """What can be drawn, and the title of its axis."""
@@ -186,7 +186,13 @@ def _checked(totals: object) -> pd.DataFrame:
 def _bars(rows: pd.DataFrame, model: str, place: int, look: _Look) -> go.Bar:
     """One model across all groups."""
     own = rows[rows["model"] == model]
-    marker = hatched(_colors(own, look) if look.models == 1 else PALETTE[place % len(PALETTE)], place)
+    if look.models > 1:
+        color: str | list[str] = PALETTE[place % len(PALETTE)]
+    elif look.is_by_channel:
+        color = group_colors(own["group"], are_channels=True)
+    else:
+        color = PALETTE[0]
+    marker = hatched(color, place)
     return go.Bar(
         x=own["amount"].to_numpy(),
         y=np.arange(len(own)),
@@ -212,13 +218,6 @@ def _bars(rows: pd.DataFrame, model: str, place: int, look: _Look) -> go.Bar:
         },
         meta={"model": escaped(model)},
     )
-
-
-def _colors(own: pd.DataFrame, look: _Look) -> list[str]:
-    """Channels have the color of every other figure; other groups have none of their own."""
-    if not look.is_by_channel:
-        return [PALETTE[0]] * len(own)
-    return [INK if group == OTHERS else channel_color(group) for group in own["group"]]
 
 
 def _hovers(own: pd.DataFrame, metric: str) -> list[str]:

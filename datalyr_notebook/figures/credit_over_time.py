@@ -16,9 +16,9 @@ from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.over_time import PeriodCredit, credit_by_period
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.credit_bars import METRICS
-from datalyr_notebook.figures.largest import OTHERS, largest
-from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.figures.largest import largest
+from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
+from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 
 CREDIT_PERIODS: Final = (
     schema.Column("start", schema.TIME, "start of the period, UTC"),
@@ -33,7 +33,9 @@ _MOST_TICKS: Final = 8
 _DAYS: Final = {"day": 1, "week": 7, "month": 28}
 """The shortest period of the kind, so that bars never overlap."""
 _DAY_MS: Final = 86_400_000
-_HEIGHT: Final = 400
+_HEIGHT: Final = 430
+_LEAST_SHOWN: Final = 5
+"""Periods that a figure has room for at least: one bar alone would fill it."""
 
 
 def credit_over_time_data(
@@ -131,7 +133,8 @@ def credit_over_time(
     figure.update_layout(
         barmode="relative",
         height=_HEIGHT + legend_height(len(stacked.labels)),
-        margin={"t": 70, "b": 10, "l": 60, "r": 40},
+        margin={"t": 80, "b": 10, "l": 60, "r": 40},
+        showlegend=True,
     )
     starts = earned.starts.tz_localize(None)
     figure.update_xaxes(
@@ -140,6 +143,7 @@ def credit_over_time(
         tickvals=starts[:: -(-len(starts) // _MOST_TICKS) or 1].to_numpy(),
         tickformat="%b %Y" if period == "month" else "%b %d\n%Y",
         tickfont={"size": TEXT_SIZE},
+        range=_range(starts, period),
         showgrid=False,
         automargin=True,
     )
@@ -177,16 +181,17 @@ def _stacked(earned: PeriodCredit, metric: str) -> _Stacked:
             "share": share.T.ravel(),
         }
     )
-    has_colors = list(earned.groups.columns) == ["channel"]
-    colors = [
-        INK
-        if label in (OTHERS, schema.UNATTRIBUTED)
-        else channel_color(label)
-        if has_colors
-        else PALETTE[place % len(PALETTE)]
-        for place, label in enumerate(shown.labels)
-    ]
+    colors = group_colors(shown.labels, are_channels=list(earned.groups.columns) == ["channel"])
     return _Stacked(schema.typed(rows, CREDIT_PERIODS), shown.labels, tuple(colors))
+
+
+def _range(starts: pd.DatetimeIndex, period: str) -> list[str] | None:
+    """From half a period before the first to half a period behind the last; few periods stand in the middle."""
+    if not len(starts):
+        return None
+    unit = pd.Timedelta(days=_DAYS[period])
+    margin = max(unit * 0.6, (unit * _LEAST_SHOWN - (starts[-1] - starts[0])) / 2)
+    return [(starts[0] - margin).isoformat(), (starts[-1] + margin).isoformat()]
 
 
 def _segment(stacked: _Stacked, place: int, period: str, metric: str) -> go.Bar:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, shortened
+from datalyr_notebook import schema
+from datalyr_notebook.figures.largest import OTHER_GROUPS, OTHERS
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, channel_color, escaped, shortened
 
 LEGEND_LINE: Final = 19
 LEGEND_COLUMNS: Final = 4
@@ -14,6 +17,9 @@ LEGEND_COLUMNS: Final = 4
 
 _PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
 _HATCHING: Final = "rgba(255, 255, 255, 0.35)"
+_REST: Final = "rgba(122, 122, 122, 0.5)"
+_UNATTRIBUTED: Final = "rgba(122, 122, 122, 0.15)"
+"""Paler than the gray of Direct, beside which they often stand."""
 
 
 def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "") -> None:
@@ -62,6 +68,19 @@ def hatched(color: str | list[str], place: int) -> dict[str, Any]:
         "solidity": 0.25,
     }
     return {"color": color, "pattern": pattern, "line": {"width": 1, "color": INK}}
+
+
+def group_colors(groups: Iterable[str], *, are_channels: bool) -> list[str]:
+    """A color a group: a channel has its own in every figure; the rest and ``unattributed`` are pale.
+
+    >>> group_colors(["Email", "unattributed"], are_channels=True)
+    ['#EE6600', 'rgba(122, 122, 122, 0.15)']
+    """
+    pale = {OTHERS: _REST, OTHER_GROUPS: _REST, schema.UNATTRIBUTED: _UNATTRIBUTED}
+    return [
+        pale.get(group) or (channel_color(group) if are_channels else PALETTE[place % len(PALETTE)])
+        for place, group in enumerate(groups)
+    ]
 
 
 def say_empty(figure: go.Figure, sentence: str) -> None:
