@@ -84,5 +84,8 @@ def group_colors(groups: Iterable[str], *, are_channels: bool) -> list[str]:
 
 
 def say_empty(figure: go.Figure, sentence: str) -> None:
-    """Say in the middle of a figure why nothing is drawn, in place."""
+    """Say in the middle of a figure why nothing is drawn, in place; numbers that plotly makes up for an axis go."""
     figure.add_annotation(text=sentence, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        if axis.tickvals is None or not len(axis.tickvals):
+            axis.update(showticklabels=False, showgrid=False)

@@ -31,6 +31,8 @@ _SCALE: Final = ((0.0, "#F7FBFF"), (0.25, "#C6DBEF"), (0.5, "#6BAED6"), (0.75, "
 """ColorBrewer's Blues: one hue from light to dark, so it holds for every eye, and in print without color."""
 _ROW: Final = 26
 """Pixels a model."""
+_LINE: Final = 80
+"""Characters that fit side by side under a figure 700 pixels wide."""
 
 
 def model_comparison_data(comparison: ModelComparison) -> pd.DataFrame:
@@ -109,7 +111,8 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None) -
     'Channel, by how far apart models are'
     """
     cells = model_comparison_data(comparison)
-    models, groups = list(comparison.models), cells["group"].drop_duplicates().tolist()
+    groups = cells["group"].drop_duplicates().tolist()
+    models = list(comparison.models) if groups else []
     drawn = [_heatmap(cells, len(models), comparison), _apart(cells)] if groups else []
     figure = themed(go.Figure(drawn))
     by = " / ".join(comparison.grouped_by)
@@ -118,20 +121,21 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None) -
     figure.update_layout(
         height=230 + _ROW * (max(len(models), 3) + 1), margin={"t": 70, "b": 10, "l": 40, "r": 20}, showlegend=False
     )
+    labels = [shortened(group, 22) for group in groups] or [""]
     figure.update_xaxes(
         title=f"{escaped(shortened(by, 60)).capitalize()}, by how far apart models are",
         tickvals=list(range(len(groups))),
-        ticktext=[escaped(shortened(group, 22)) for group in groups],
+        ticktext=[escaped(label) for label in labels[: len(groups)]],
         tickfont={"size": TEXT_SIZE},
-        tickangle=-35 if len(groups) > 6 else 0,
+        tickangle=-35 if len(groups) * max(map(len, labels)) > _LINE else 0,
         showgrid=False,
         automargin=True,
     )
     figure.update_yaxes(
         title="Model",
-        range=[len(models) - 0.5, -1.5],
-        tickvals=list(range(-1, len(models))),
-        ticktext=["<i>points apart</i>", *(escaped(shortened(model)) for model in models)],
+        range=[max(len(models), 1) - 0.5, -1.5],
+        tickvals=list(range(-1, len(models))) if models else [],
+        ticktext=["<i>points apart</i>", *(escaped(shortened(model)) for model in models)] if models else [],
         ticks="",
         tickfont={"size": TEXT_SIZE},
         showgrid=False,
