@@ -13,9 +13,10 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
-from datalyr_notebook.figures.largest import Floats, largest
+from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.journeys.paths import Floats
 
 METRICS: Final = {
     "credit": "Credit (conversions' currency)",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import schema
 from datalyr_notebook.attribution.groups import NOT_SET, distinct_labels
+from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.order import Flags, Ints
 
 MOST_GROUPS: Final = 12
@@ -17,8 +17,6 @@ MOST_GROUPS: Final = 12
 OTHERS: Final = "other channels"
 OTHER_GROUPS: Final = "other groups"
 """How the rest is called: of channels, and of anything else."""
-
-Floats = npt.NDArray[np.float64]
 
 
 class Shown(NamedTuple):
