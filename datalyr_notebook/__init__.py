@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from datalyr_notebook.accessor import DatalyrAccessor
 from datalyr_notebook.attribution.attribute import attribute
+from datalyr_notebook.attribution.comparison import ModelComparison
 from datalyr_notebook.attribution.explain import CreditExplanation
 from datalyr_notebook.attribution.markov import Markov, MarkovJourney
 from datalyr_notebook.attribution.models import MODELS, register_model
@@ -78,6 +79,7 @@ __all__ = [
     "LoadReport",
     "Markov",
     "MarkovJourney",
+    "ModelComparison",
     "Participation",
     "PathCounts",
     "PolicyComparison",

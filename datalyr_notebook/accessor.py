@@ -199,3 +199,69 @@ class PlotAccessor:
         from datalyr_notebook.figures.policies import policy_comparison  # noqa: PLC0415  (plotly loads here)
 
         return policy_comparison(compare_policies(self._events, **options), title=title)
+
+    def stitching_impact_bars(self, *, title: str | None = None, **options: Any) -> Figure:
+        """Credit device by device, and stitched; ``options`` are those of ``stitching_impact``."""
+        from datalyr_notebook.figures.stitching_impact import stitching_impact_bars  # noqa: PLC0415  (plotly loads here)
+
+        return stitching_impact_bars(stitching_impact(self._events, **options), title=title)
+
+    def credit_bars(
+        self, *, metric: str = "credit", intervals: bool = False, title: str | None = None, **options: Any
+    ) -> Figure:
+        """What each channel earned, a bar a model, on request with ``intervals``; ``options`` are ``attribute``'s."""
+        from datalyr_notebook.figures.credit_bars import credit_bars  # noqa: PLC0415  (plotly loads here)
+
+        result = attribute(self._events, **options)
+        return credit_bars(result.intervals() if intervals else result, metric=metric, title=title)
+
+    def model_comparison(self, *, title: str | None = None, **options: Any) -> Figure:
+        """Which channels the models disagree on; ``options`` are those of ``attribute``."""
+        from datalyr_notebook.figures.model_comparison import model_comparison  # noqa: PLC0415  (plotly loads here)
+
+        return model_comparison(attribute(self._events, **options).compare(), title=title)
+
+    def credit_over_time(
+        self,
+        *,
+        period: str = "week",
+        date: str = "touch",
+        metric: str = "credit",
+        title: str | None = None,
+        **options: Any,
+    ) -> Figure:
+        """Credit by channel and period; ``options`` are those of ``attribute``."""
+        from datalyr_notebook.figures.credit_over_time import credit_over_time  # noqa: PLC0415  (plotly loads here)
+
+        result = attribute(self._events, **options)
+        return credit_over_time(result, period=period, date=date, by=result.grouped_by, metric=metric, title=title)
+
+    def channel_flow(
+        self,
+        *,
+        steps: int = 5,
+        most_channels: int = 20,
+        metric: str = "conversions",
+        nulls: bool = False,
+        title: str | None = None,
+        **options: Any,
+    ) -> Figure:
+        """Paths as a Sankey diagram, aligned at the conversion; ``options`` are those of ``attribute``."""
+        from datalyr_notebook.figures.channel_flow import channel_flow  # noqa: PLC0415  (plotly loads here)
+
+        result = attribute(self._events, **options)
+        return channel_flow(result, steps=steps, most_channels=most_channels, metric=metric, nulls=nulls, title=title)
+
+    def cross_device_matrix(self, *, title: str | None = None, **options: Any) -> Figure:
+        """Credit by the device of the touch and that of the conversion; ``options`` are those of ``attribute``."""
+        from datalyr_notebook.figures.cross_device import cross_device_matrix  # noqa: PLC0415  (plotly loads here)
+
+        return cross_device_matrix(attribute(self._events, **options), title=title)
+
+    def time_lag_histogram(
+        self, *, unit: str = "day", since: str = "first_touch", title: str | None = None, **options: Any
+    ) -> Figure:
+        """How long it took from the touch to the conversion; ``options`` are those of ``attribute``."""
+        from datalyr_notebook.figures.time_lag import time_lag_histogram  # noqa: PLC0415  (plotly loads here)
+
+        return time_lag_histogram(attribute(self._events, **options).time_lags(unit=unit, since=since), title=title)

@@ -362,6 +362,8 @@ CROSS_DEVICE: Final = (
     Column("devices", "str", "same device, other device, unknown device, no touch"),
     Column("conversions", "float64", "sum of weights"),
     Column("credit", "float64", "sum of weight times value"),
+)
+
 MODEL_CREDIT: Final = (
     Column("model", "str", "the attribution model"),
     Column("conversions", "float64", "sum of weights"),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from datalyr_notebook.attribution.comparison import ModelComparison, compare_models
 from datalyr_notebook.attribution.credits import credits_table
 from datalyr_notebook.attribution.cross_device import cross_device
 from datalyr_notebook.attribution.explain import CreditExplanation, explain_conversion
 from datalyr_notebook.attribution.groups import Groups, grouping, touch_groups
 from datalyr_notebook.attribution.journey_tables import path_lengths, time_lags, top_paths
 from datalyr_notebook.attribution.left_out import left_out_table
+from datalyr_notebook.attribution.models import Models
 from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
@@ -126,6 +128,15 @@ class Attribution:
         """
         names = self.grouped_by if by is None else grouping(by)
         return intervals_table(self, names, n=n, level=level, seed=seed, links=links)
+
+    def compare(self, models: Models | None = None, by: str | Iterable[str] | None = None) -> ModelComparison:
+        """Models side by side on these conversions: credit and ranks, the groups and the conversions they differ on.
+
+        ``models``: others to compare with the result's own; None = its own where there are several, else every
+        model of ``MODELS`` that can be asked of these events (``participation`` only if asked for: its totals exceed
+        the conversions). ``by``: other touch columns than those of ``totals``. Raises OptionError, ModelError.
+        """
+        return compare_models(self, models, by)
 
     def explain(self, conversion_id: str) -> CreditExplanation:
         """Why a conversion's credit went where it went: a text to read, with its tables as attributes.
