@@ -65,7 +65,7 @@ class Attribution:
     def totals(self) -> pd.DataFrame:
         """Conversions and credit a model and group: columns model, the grouping columns, conversions, credit.
 
-        Sorted by model (as asked for), then credit and conversions, largest first.
+        Sorted by model (as asked for), then credit and conversions, largest first; of equals by name.
         """
         return self.by(list(self.grouped_by))
 

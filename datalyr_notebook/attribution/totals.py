@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def totals_table(result: Attribution, names: tuple[str, ...]) -> pd.DataFrame:
-    """Columns model, the grouping columns, conversions, credit; groups that earned nothing are left away."""
+    """Columns model, the grouping columns, conversions, credit; groups that earned nothing are left away.
+
+    Sorted by model (as asked for), credit and conversions, largest first, and name.
+    """
     groups = touch_groups(result, names)
     sums = group_sums(result, groups)
     return sorted_totals(groups, {model: earned._asdict() for model, earned in sums.items()})
@@ -35,8 +38,14 @@ def sorted_totals(groups: Groups, columns: Mapping[str, Mapping[str, Floats]]) -
         table = groups.table.assign(**earned)
         table.insert(0, "model", model)
         table = table[(table["conversions"] != 0) | (table["credit"] != 0)]
-        parts.append(table.sort_values(["credit", "conversions"], ascending=False, kind="stable"))
+        parts.append(_largest_first(table, names))
     return pd.concat(parts, ignore_index=True)
+
+
+def _largest_first(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """By credit, then conversions; of equals by name, for their order of appearance is that of the rows."""
+    keys = ["credit", "conversions", *names]
+    return table.sort_values(keys, ascending=[False, False, *(True for _ in names)], kind="stable")
 
 
 def group_sums(result: Attribution, groups: Groups) -> dict[str, Sums]:

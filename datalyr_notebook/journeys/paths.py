@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from datalyr_notebook.order import Flags, Ints
 
 Floats = npt.NDArray[np.float64]
+
+_BLOCK: Final = 65_536
+"""Values that are summed at once: as many as stay in the processor's cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,5 +73,21 @@ class TouchPaths(Paths):
 
 
 def summed(group: Ints, values: Floats, groups: int) -> Floats:
-    """The sum of the values of each group 0..groups-1."""
-    return np.bincount(group, values, minlength=groups).astype(np.float64, copy=False)
+    """The sum of the values of each group 0..groups-1: the same to the last bit in whatever order they come.
+
+    Each value is cut into a multiple of a unit and what is left of it; both add up without rounding.
+    The cut is that of Demmel and Nguyen, "Fast Reproducible Floating-Point Summation" (2013).
+    """
+    coarse, fine = np.zeros(groups), np.zeros(groups)
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    bits = len(values).bit_length()
+    # Adding 1.5 * 2 ** 52 units and taking them off again rounds to whole units.
+    to_units = 1.5 * 2.0 ** min(np.frexp(largest)[1] + bits, 1000)
+    to_rests = to_units * 2.0 ** (bits - 52)
+    size = max(_BLOCK, groups)
+    for start in range(0, len(values), size):
+        own, block = group[start : start + size], values[start : start + size]
+        units = (block + to_units) - to_units
+        coarse += np.bincount(own, units, minlength=groups)
+        fine += np.bincount(own, ((block - units) + to_rests) - to_rests, minlength=groups)
+    return coarse + fine
