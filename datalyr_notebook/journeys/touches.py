@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -301,11 +301,22 @@ def _field_codes(stitched: pd.DataFrame, rows: Ints) -> Ints:
 
 
 def _greedy(fields: Ints) -> Flags:
-    """Keep a signal that differs from every kept one in a field that both have."""
-    keep = np.zeros(len(fields), dtype=bool)
-    for place, signal in enumerate(fields):
-        kept = fields[:place][keep[:place]]
-        keep[place] = bool(((kept != signal) & (kept >= 0) & (signal >= 0)).any(axis=1).all())
+    """Keep a signal that differs from every kept one in a field that both have; no two are the same.
+
+    Signals that have the same fields differ, so each is looked up among those with other fields only.
+    """
+    signals = fields.tolist()
+    present = [tuple(place for place, code in enumerate(signal) if code >= 0) for signal in signals]
+    patterns = dict.fromkeys(present)
+    shared = {(own, other): tuple(sorted({*own} & {*other})) for own in patterns for other in patterns if own != other}
+    alike: set[tuple[Any, ...]] = set()
+    """Fields of a kept signal, fields of one that may be like it, and what the kept one says in both."""
+    keep = np.ones(len(signals), dtype=bool)
+    for place, (signal, own) in enumerate(zip(signals, present, strict=True)):
+        says = {other: tuple(signal[field] for field in shared[own, other]) for other in patterns if other != own}
+        keep[place] = not any((other, own, said) in alike for other, said in says.items())
+        if keep[place]:
+            alike.update((own, other, said) for other, said in says.items())
     return keep
 
 
