@@ -212,6 +212,20 @@ class AmbiguousConversionError(DatalyrError, LookupError):
         )
 
 
+class JourneySizeError(DatalyrError, ValueError):
+    """More pairs of a conversion and a touch than memory holds."""
+
+    def __init__(self, step: str, pairs: int, limit: int, conversions: int, person: object, own_pairs: int) -> None:
+        self.step, self.pairs, self.limit, self.conversions = step, pairs, limit, conversions
+        self.person, self.own_pairs = person, own_pairs
+        super().__init__(
+            f"{step} needs at most {limit:,} pairs of a conversion and a touch that it looks back on, but "
+            f"{conversions:,} conversions have {pairs:,}, {shown(person)} alone {own_pairs:,} of them. Shorten "
+            "lookback=, or pass touches_feed='next', so that each touch feeds one conversion; a person with so many "
+            "is a robot or a placeholder id, which stitch(block=...) takes out."
+        )
+
+
 class ModelError(DatalyrError, ValueError):
     """A model gave weights that are none."""
 

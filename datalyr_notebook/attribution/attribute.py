@@ -67,7 +67,8 @@ def attribute(
     (``markov``, ``shapley_rate``, ``participation``) say what channels earned together, and nothing of
     a single conversion. Events that are not stitched yet are stitched with the defaults first, which is said.
 
-    Raises OptionError, CurrencyError, ModelError, JudgedAtEventError, and what stitch raises.
+    Raises OptionError, CurrencyError, ModelError, JourneySizeError, JudgedAtEventError, and what stitch
+    raises.
 
     >>> import pandas as pd
     >>> events = pd.DataFrame({

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import order
+from datalyr_notebook import errors, order
 from datalyr_notebook.journeys.conversions import ConversionRows
 from datalyr_notebook.journeys.lookback import DAY_US, UNLIMITED, Lookback
 from datalyr_notebook.journeys.paths import Floats, TouchPaths
@@ -20,6 +20,8 @@ FEEDS: Final = ("every", "next")
 """Which conversions look back on a touch: all of them, or the first after it alone."""
 EVIDENCE: Final = ("all", "at_conversion")
 """Whether a touch counts by all that is known now, or by what was known when the order came in."""
+MOST_PAIRS: Final = 500_000_000
+"""Pairs of a conversion and a touch that one call works on: some 30 GB at the peak."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def find_journeys(
     ``touches`` and ``conversions`` are sorted by person and time; ``channel_of`` and ``is_direct`` have an
     entry a touch. ``stages``: names of events whose place in the journey a model asks for. With
     ``touches_feed="next"`` conversions of one instant share their touches. Also answers which touches
-    each condition left.
+    each condition left. Raises JourneySizeError.
     """
     person, time = order.codes(stitched, "person_id").astype(np.int64), order.microseconds(stitched)
     whose, when = person[touches.row], time[touches.row]
@@ -126,6 +128,7 @@ def find_journeys(
     start = _oldest(when, begins, stop, at, window.lookback)
     if window.touches_feed == "next":
         start = np.maximum(start, _behind_the_one_before(asks, at, stop))
+    _check_size(stitched, asks, stop - start)
     indptr = np.append([0], np.cumsum(stop - start))
     touch = np.arange(indptr[-1]) + np.repeat(start - indptr[:-1], stop - start)
     journey = np.repeat(np.arange(len(at)), stop - start)
@@ -159,6 +162,15 @@ def find_journeys(
             stages={name: _position(journeys, places, reached) for name, reached in positions.items()},
         )
     return journeys, steps
+
+
+def _check_size(stitched: pd.DataFrame, asks: Ints, lengths: Ints) -> None:
+    """Refuse what would not fit into memory, before any of it is made."""
+    pairs = int(lengths.sum())
+    if pairs > MOST_PAIRS:
+        own = np.bincount(asks, lengths)
+        person = stitched["person_id"].cat.categories[int(own.argmax())]
+        raise errors.JourneySizeError("attribute", pairs, MOST_PAIRS, len(asks), person, int(own.max()))
 
 
 def in_journeys(journeys: Journeys, touches: int) -> Flags:
