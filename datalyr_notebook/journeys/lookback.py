@@ -11,6 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import errors, options
 from datalyr_notebook.journeys.channels import SOURCE_ALIASES
+from datalyr_notebook.loading.hosts import SITES, host_of, longest_match
 from datalyr_notebook.order import Ints
 
 DAY_US: Final = 86_400 * 10**6
@@ -72,15 +73,24 @@ def read_lookback(step: str, given: LookbackOption) -> Lookback:
     for source, duration in given.items():
         if not isinstance(source, str) or not source.strip():
             raise errors.OptionError(step, "lookback", given, _ALLOWED)
-        limits[named_source(source)] = _microseconds(step, duration)
+        name, limit = named_source(source), _microseconds(step, duration)
+        if limits.setdefault(name, limit) != limit:
+            raise errors.OptionError(step, "lookback", given, f"one duration for {name!r}, which two of the keys name")
     others = limits.pop(OTHERS, None)
     return Lookback(_microseconds(step, _DEFAULT) if others is None else others, limits)
 
 
 def named_source(source: str) -> str:
-    """A source under its common name."""
+    """A source under its common name; a site's host names the site.
+
+    >>> [named_source(text) for text in ("Meta", "m.facebook.com", "newsletter")]
+    ['facebook', 'facebook', 'newsletter']
+    """
     name = source.strip().casefold()
-    return SOURCE_ALIASES.get(name, name)
+    name = SOURCE_ALIASES.get(name, name)
+    host = host_of(name)
+    site = None if host is None else longest_match(host, SITES)
+    return name if site is None else site.source
 
 
 def _microseconds(step: str, given: object) -> int:
