@@ -40,6 +40,15 @@ def texts(
     return found
 
 
+def one_or_several(
+    step: str, option: str, given: object, allowed: Iterable[str] | None = None, *, example: str = ""
+) -> tuple[str, ...]:
+    """One text, or several of them: a tuple of texts, each one of the allowed."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        given = (given,)
+    return texts(step, option, tuple(given), allowed, example=example)
+
+
 def count(step: str, option: str, given: object) -> int:
     """A whole number of at least 1."""
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:

@@ -73,11 +73,11 @@ def read_options(
             options.one_of(step, "touches_feed", touches_feed, FEEDS),
             options.one_of(step, "evidence", evidence, EVIDENCE),
         ),
-        include=None if include is None else _channel_names(step, "include", include, names),
-        exclude=() if exclude is None else _channel_names(step, "exclude", exclude, names),
+        include=None if include is None else options.one_or_several(step, "include", include, names),
+        exclude=() if exclude is None else options.one_or_several(step, "exclude", exclude, names),
         transforms=read_transforms(step, path, names),
         refunds=refunds,
-        refund_events=tuple(refund_events),
+        refund_events=options.one_or_several(step, "refund_events", refund_events, example="('refund',)"),
         rates=rates,
     )
 
@@ -219,7 +219,3 @@ def _counts(paths: Paths, *, conversions: Floats, value: Floats, nulls: Floats) 
         value=value,
         nulls=nulls,
     )
-
-
-def _channel_names(step: str, option: str, given: Names, known: tuple[str, ...]) -> tuple[str, ...]:
-    return options.texts(step, option, (given,) if isinstance(given, str) else tuple(given), known)

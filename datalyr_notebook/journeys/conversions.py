@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -20,6 +21,7 @@ from datalyr_notebook.order import Flags, Ints
 Conversion: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]] | npt.NDArray[np.bool_] | pd.Series
 
 REFUNDS = ("net", "ignore")
+_NAMES = "('refund',)"
 MASKED = "conversion"
 """The kind of conversions that were picked by a mask."""
 
@@ -142,7 +144,7 @@ def conversion_kinds(stitched: pd.DataFrame, conversion: Conversion) -> dict[str
 
 def rows_of_converters(stitched: pd.DataFrame, kinds: Mapping[str, Flags], refund_events: Iterable[str]) -> Ints:
     """All rows of the persons who convert or refund, and nobody's conversions: what attribution needs to see."""
-    names = options.texts("find_conversions", "refund_events", tuple(refund_events))
+    names = options.one_or_several("find_conversions", "refund_events", refund_events, example=_NAMES)
     asked = np.logical_or.reduce([*kinds.values(), order.is_named(stitched, names)])
     person = order.codes(stitched, "person_id")
     converts = np.zeros(int(person.max(initial=-1)) + 2, dtype=bool)
@@ -166,7 +168,7 @@ def conversion_rows(
     ``kinds``: which rows count, kind by kind (``conversion_kinds``).
     """
     options.one_of("find_conversions", "refunds", refunds, REFUNDS)
-    names = options.texts("find_conversions", "refund_events", tuple(refund_events))
+    names = options.one_or_several("find_conversions", "refund_events", refund_events, example=_NAMES)
     orders = [_orders(stitched, mask, names) for mask in kinds.values()]
     row = np.concatenate([one.row for one in orders])
     where = np.concatenate([one.where for one in orders])
@@ -316,7 +318,8 @@ def _first_that(flags: Flags, group: Ints, rows: Ints, otherwise: Ints) -> Ints:
 def _aside(stitched: pd.DataFrame, rows: Ints, reason: str) -> list[LeftOut]:
     if not len(rows):
         return []
-    return [LeftOut("conversion", reason, len(rows), float(np.nansum(_value(stitched)[rows])))]
+    value = _value(stitched)[rows]
+    return [LeftOut("conversion", reason, len(rows), math.fsum(value[~np.isnan(value)]))]
 
 
 def _rates(

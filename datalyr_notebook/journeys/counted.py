@@ -34,7 +34,7 @@ def counted_conversions(
     [79.99]
     """
     kinds = conversion_kinds(stitched, conversion)
-    names = tuple(refund_events)
+    names = options.one_or_several("find_conversions", "refund_events", refund_events)
     rows = asked_rows(stitched, kinds, names)
     found = conversion_rows(
         stitched.iloc[rows],

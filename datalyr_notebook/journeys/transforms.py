@@ -114,7 +114,8 @@ def read_transforms(step: str, given: PathOption, channels: Collection[str]) -> 
     >>> [str(one) for one in read_transforms("attribute", ("remove_if_not_all(Direct)", "last(5)"), ["Direct"])]
     ['remove_if_not_all(Direct)', 'last(5)']
     """
-    return tuple(_one(step, text, channels) for text in ((given,) if isinstance(given, str) else tuple(given)))
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    return tuple(_one(step, text, channels) for text in several)
 
 
 def _one(step: str, given: object, channels: Collection[str]) -> Transform:
