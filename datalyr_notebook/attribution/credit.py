@@ -28,18 +28,25 @@ def weigh(journeys: Paths, model: TouchModel) -> Floats:
     Raises ModelError.
     """
     name = type(model).__name__
-    weights = np.asarray(model.weights(journeys), dtype=np.float64)
-    if weights.shape != journeys.channel.shape:
-        raise errors.ModelError(
-            name, f"it gave {weights.shape[0] if weights.ndim else 'one'} for {len(journeys.channel)}"
-        )
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise errors.ModelError(name, "some are negative or not finite")
+    weights = checked_shares(name, model.weights(journeys), len(journeys.channel))
     lengths = journeys.lengths
     sums = np.bincount(journeys.journey, weights, minlength=len(lengths))[lengths > 0]
     if (np.abs(sums - 1) > TOLERANCE * np.maximum(lengths[lengths > 0], 1)).any():
         raise errors.ModelError(name, f"one journey's sum to {sums[np.abs(sums - 1).argmax()]:g}")
     return weights
+
+
+def checked_shares(model: str, given: object, places: int) -> Floats:
+    """What a model answered, as one finite number ≥ 0 a place. Raises ModelError."""
+    try:
+        shares = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise errors.ModelError(model, f"it gave {errors.shown(given)}") from None
+    if shares.shape != (places,):
+        raise errors.ModelError(model, f"it gave {len(shares) if shares.ndim == 1 else 'something else'} for {places}")
+    if not (np.isfinite(shares) & (shares >= 0)).all():
+        raise errors.ModelError(model, "some are negative or not finite")
+    return shares
 
 
 def share_out(

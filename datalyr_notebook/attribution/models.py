@@ -48,8 +48,12 @@ def register_model(name: str, factory: Callable[[], Model]) -> None:
     """
     if not isinstance(name, str) or not name.strip() or name in MODELS:
         raise errors.OptionError("register_model", "name", name, f"a name that is not one of {', '.join(MODELS)}")
-    if not callable(factory) or not _is_model(factory()):
-        words = "a class or function that makes a model: an object with weights(), fit() or totals()"
+    try:
+        model = factory()
+    except TypeError:
+        model = None
+    if not _is_model(model):
+        words = "a class or function that makes a model, called without arguments: with weights(), fit() or totals()"
         raise errors.OptionError("register_model", "factory", factory, words)
     MODELS[name] = factory
 
@@ -60,15 +64,15 @@ def resolve(given: Models) -> dict[str, Model]:
     >>> list(resolve(["linear", "hybrid", shares.Linear(per="channel")]))
     ['linear', 'hybrid', 'linear_2']
     """
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and given:
         return {str(name): _one(model) for name, model in given.items()}
     asked = [given] if isinstance(given, str) or _is_model(given) or not isinstance(given, Iterable) else list(given)
     if not asked:
         raise errors.OptionError("attribute", "model", given, MODELS)
     found: dict[str, Model] = {}
-    for one in asked:
+    for place, one in enumerate(asked):
         model, name = _one(one), _name(one)
-        if isinstance(one, str) and one in found:
+        if isinstance(one, str) and one in asked[:place]:
             continue
         number = next(count for count in range(1, len(asked) + 1) if (_numbered(name, count)) not in found)
         found[_numbered(name, number)] = model

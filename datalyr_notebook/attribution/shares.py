@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from datalyr_notebook import errors
 from datalyr_notebook.attribution.allocation import PathModel
+from datalyr_notebook.attribution.credit import checked_shares
 from datalyr_notebook.attribution.protocol import ChannelTotals
 from datalyr_notebook.attribution.rules import Places, every, first, last
 from datalyr_notebook.journeys.paths import summed
@@ -66,7 +68,7 @@ class TimeDecay(PathModel):
 
     def __post_init__(self) -> None:
         """Refuse a half-life that is none."""
-        if not isinstance(self.half_life_days, int | float) or not 0 < self.half_life_days < np.inf:
+        if not isinstance(self.half_life_days, Real) or not 0 < self.half_life_days < np.inf:
             raise errors.OptionError("TimeDecay", "half_life_days", self.half_life_days, "a positive number of days")
 
     def weights(self, journeys: Journeys) -> Floats:
@@ -95,7 +97,8 @@ class PositionBased(PathModel):
 
     def __post_init__(self) -> None:
         """Refuse shares that are none."""
-        if not (self.first >= 0 and self.last >= 0 and 0 < self.first + self.last <= 1):
+        are_numbers = isinstance(self.first, Real) and isinstance(self.last, Real)
+        if not (are_numbers and self.first >= 0 and self.last >= 0 and 0 < self.first + self.last <= 1):
             words = "shares ≥ 0 of the first and the last touch that add up to at most 1, and not to nothing"
             raise errors.OptionError(type(self).__name__, "first, last", (self.first, self.last), words)
 
@@ -104,7 +107,7 @@ class PositionBased(PathModel):
         return anchored(
             journeys,
             [(first(journeys, every(journeys)), self.first), (last(journeys, every(journeys)), self.last)],
-            rest=1 - self.first - self.last,
+            rest=1 - (self.first + self.last),
         )
 
 
@@ -200,16 +203,11 @@ class CustomWeights(PathModel):
     def weights(self, journeys: Journeys) -> Floats:
         """The numbers, renormalized in each journey."""
         if callable(self.given):
-            shares = np.asarray(self.given(journeys), dtype=np.float64)
-            if shares.shape != journeys.channel.shape:
-                found = f"it gave {shares.shape[0] if shares.ndim else 'one'} for {len(journeys.channel)}"
-                raise errors.ModelError("CustomWeights", found)
+            given: object = self.given(journeys)
         else:
             numbers = np.array(self.given)
-            shares = numbers[np.minimum(journeys.position, len(numbers) - 1)]
-        if not (np.isfinite(shares) & (shares >= 0)).all():
-            raise errors.ModelError("CustomWeights", "some are negative or not finite")
-        return normalized(journeys, shares)
+            given = numbers[np.minimum(journeys.position, len(numbers) - 1)]
+        return normalized(journeys, checked_shares("CustomWeights", given, len(journeys.channel)))
 
 
 @dataclass(frozen=True)
