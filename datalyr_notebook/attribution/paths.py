@@ -199,7 +199,8 @@ class PathCounts(Paths):
 
     def __add__(self, other: PathCounts) -> PathCounts:
         channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
-        renumbered = np.array([channels.index(name) for name in other.channels], dtype=np.int64)
+        number = {name: place for place, name in enumerate(channels)}
+        renumbered = np.array([number[name] for name in other.channels], dtype=np.int64)
         return PathCounts(
             indptr=np.append(self.indptr, self.indptr[-1] + other.indptr[1:]),
             channel=np.append(self.channel, renumbered[other.channel]),
@@ -269,7 +270,9 @@ def _numbers(
         raise errors.PathError(f"{option} holds something that is no number", "Use one number a path") from None
     if len(numbers) != count:
         raise errors.PathError(f"{option} has {len(numbers):,} numbers for {count:,} paths", "Use one number a path")
-    if not np.isfinite(numbers).all() or (not may_be_negative and (numbers < 0).any()):
-        at = int(np.flatnonzero(~np.isfinite(numbers) | (numbers < 0))[0])
-        raise errors.PathError(f"{option} is {numbers[at]:g} in row {at}", "Use finite numbers, not below 0")
+    wrong = ~np.isfinite(numbers) if may_be_negative else ~(np.isfinite(numbers) & (numbers >= 0))
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        fix = "Use finite numbers" if may_be_negative else "Use finite numbers, not below 0"
+        raise errors.PathError(f"{option} is {numbers[at]:g} in row {at}", fix)
     return numbers
