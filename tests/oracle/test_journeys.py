@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .attribution import weights
+from .attribution import Options, journey_of, weights
 from .journeys import find_conversions, find_touches
 from .stories import DAY, at, event
 
@@ -198,3 +198,36 @@ def test_the_lookback_is_exact_to_the_microsecond() -> None:
     assert weights(touches, sale, "hybrid", lookback_us=90 * DAY - 1) == [0, 1]
     assert weights(touches, sale, "hybrid", lookback_us=None) == [1, 0]
     assert weights(touches, sale | {"timestamp": -1}, "linear", lookback_us=None) == [0, 0]
+
+
+def test_the_models_that_share() -> None:
+    """Days 1, 3 and 5 with an order on day 5, whose own session is the last; the lead came on day 3."""
+    touches, sale = journey((1, click("A")), (3, click("B")), (5, {}), bought=5)
+    touches = [touch | {"channel": name} for touch, name in zip(touches, "PPD", strict=True)]
+    lead = {"lead": [3 * DAY]}
+    assert weights(touches, sale, "session_touch") == [0, 0, 1]
+    assert weights(touches, sale, "last_click") == [0, 1, 0]
+    assert weights(touches, sale, "linear_by_channel") == [0.25, 0.25, 0.5]
+    assert weights(touches, sale, "position_based") == pytest.approx([0.4, 0.2, 0.4])
+    assert weights(touches, sale, "w_shaped", stages=lead) == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert weights(touches, sale, "w_shaped") == pytest.approx([3 / 7, 1 / 7, 3 / 7])
+    assert weights(touches, sale, "full_path", stages=lead) == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    seven, sold = journey((1, click("A")), (8, click("B")), bought=8)
+    assert weights(seven, sold, "time_decay") == pytest.approx([1 / 3, 2 / 3])
+
+
+def test_what_a_conversion_looks_back_on() -> None:
+    touches, sale = journey((1, click("A")), (3, {"source": "news"}), (5, {}), bought=5)
+    touches = [touch | {"channel": name} for touch, name in zip(touches, "PND", strict=True)]
+    before = sale | {"timestamp": 2 * DAY}
+
+    def kept(**options: Any) -> list[int]:
+        return journey_of(touches, sale, Options(**options), [before, sale])
+
+    assert kept(touches_feed="next") == [1, 2]
+    assert kept(by_source={"facebook": 4 * DAY - 1, "news": 2 * DAY}) == [1, 2]
+    assert kept(include=["P", "D"], exclude=["D"]) == [0]
+    assert kept(path=["last(2)"], exclude=["D"]) == [0, 1]
+    assert kept(path=["remove_if_last_and_not_all(D)"]) == [0, 1]
+    touches = [touch | {"person_since": day * DAY} for touch, day in zip(touches, (6, 5, 5), strict=True)]
+    assert kept(evidence="at_conversion") == [1, 2]
