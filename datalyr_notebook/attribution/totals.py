@@ -38,7 +38,7 @@ def sorted_totals(groups: Groups, columns: Mapping[str, Mapping[str, Floats]]) -
         table = groups.table.assign(**earned)
         table.insert(0, "model", model)
         table = table[(table["conversions"] != 0) | (table["credit"] != 0)]
-        parts.append(_largest_first(table, names))
+        parts.append(_largest_first(table, tuple(groups.table.columns)))
     return pd.concat(parts, ignore_index=True)
 
 
