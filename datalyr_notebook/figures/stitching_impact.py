@@ -73,22 +73,22 @@ def stitching_impact_bars_data(impact: StitchingImpact) -> pd.DataFrame:
 
 
 def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) -> go.Figure:
-    """Each channel's credit device by device, and stitched; the line on the latter is the change's interval.
+    """Each channel's credit device by device, and stitched; beside its name the change, and in brackets its interval.
 
     ``title`` replaces "What stitching changes"; like every other text it is shown as it is, not as
     HTML. The rows are those of :func:`stitching_impact_bars_data`. Raises OptionError.
 
     >>> from datalyr_notebook.loading.samples import load_sample
     >>> from datalyr_notebook.studies.impact import stitching_impact
-    >>> stitching_impact_bars(stitching_impact(load_sample("seed_journey"), n=20)).layout.yaxis.ticktext
-    ('Paid Social<br>+99.99', 'Direct<br>-99.99')
+    >>> stitching_impact_bars(stitching_impact(load_sample("seed_journey"), n=200)).layout.yaxis.ticktext
+    ('Paid Social<br>+99.99 (0.00 to 299.97)', 'Direct<br>-99.99 (-299.97 to 0.00)')
     """
     rows = stitching_impact_bars_data(impact)
     figure = themed(go.Figure([_side(rows, "without"), _side(rows, "with")]))
     facts = impact.summary.iloc[0]
     share = facts["cross_device_share"]
     told = "" if np.isnan(share) else f"; {share:.0%} of the value crosses devices"
-    lines = f"; lines are {facts['level']:.0%} intervals of the change" if rows["low"].notna().any() else ""
+    lines = f"; in brackets {facts['level']:.0%} intervals of the change" if rows["low"].notna().any() else ""
     headed(figure, "What stitching changes", title=title, subtitle=f"model {shortened(impact.model, 40)}{told}{lines}")
     legend_below(figure)
     figure.update_layout(
@@ -110,8 +110,8 @@ def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) 
         range=[max(len(rows), 1) - 0.5, -0.5],
         tickvals=list(range(len(rows))),
         ticktext=[
-            f"{escaped(shortened(name))}<br>{change:+,.2f}"
-            for name, change in zip(rows["group"], rows["change"], strict=True)
+            f"{escaped(shortened(name))}<br>{change}"
+            for name, change in zip(rows["group"], _changes(rows), strict=True)
         ],
         tickfont={"size": TEXT_SIZE},
         showgrid=False,
@@ -124,17 +124,13 @@ def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) 
 
 def _side(rows: pd.DataFrame, side: str) -> go.Bar:
     color, pattern = _SIDES[side]
-    told = [
-        "" if np.isnan(low) else f" ({low:+,.2f} to {high:+,.2f}, {level:.0%})"
-        for low, high, level in rows[["low", "high", "level"]].to_numpy(dtype=np.float64)
-    ]
-    amounts = rows[["without", "with", "change"]].to_numpy(dtype=np.float64)
+    amounts = rows[["without", "with"]].to_numpy(dtype=np.float64)
     hovers = [
         f"{escaped(shortened(name))}<br>without stitching {without:,.2f}<br>with stitching {stitched:,.2f}"
-        f"<br>change {change:+,.2f}{interval}"
-        for name, (without, stitched, change), interval in zip(rows["group"], amounts, told, strict=True)
+        f"<br>change {change}"
+        for name, (without, stitched), change in zip(rows["group"], amounts, _changes(rows), strict=True)
     ]
-    bar = go.Bar(
+    return go.Bar(
         x=rows[side].to_numpy(),
         y=np.arange(len(rows)),
         orientation="h",
@@ -144,14 +140,12 @@ def _side(rows: pd.DataFrame, side: str) -> go.Bar:
         marker={"color": color, "pattern": {"shape": pattern, "size": 7}, "line": {"width": 1, "color": INK}},
         meta={"side": side},
     )
-    if side == "with" and rows["low"].notna().any():
-        bar.error_x = {
-            "type": "data",
-            "symmetric": False,
-            "array": (rows["high"] - rows["change"]).clip(lower=0).fillna(0).to_numpy(),
-            "arrayminus": (rows["change"] - rows["low"]).clip(lower=0).fillna(0).to_numpy(),
-            "color": INK,
-            "thickness": 1.2,
-            "width": 4,
-        }
-    return bar
+
+
+def _changes(rows: pd.DataFrame) -> list[str]:
+    """Each group's change and its interval, as a line."""
+    numbers = rows[["change", "low", "high"]].to_numpy(dtype=np.float64)
+    return [
+        f"{change:+,.2f}" if np.isnan(low) else f"{change:+,.2f} ({low:,.2f} to {high:,.2f})"
+        for change, low, high in numbers
+    ]
