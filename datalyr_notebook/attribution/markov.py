@@ -14,7 +14,7 @@ import numpy as np
 
 from datalyr_notebook import errors
 from datalyr_notebook.attribution.allocation import PathModel
-from datalyr_notebook.attribution.path_graph import Flows, path_graph
+from datalyr_notebook.attribution.path_graph import Flows, PathGraph, path_graph
 from datalyr_notebook.attribution.protocol import ChannelTotals, Refits
 from datalyr_notebook.attribution.shares import normalized
 
@@ -61,21 +61,12 @@ class Markov(PathModel):
 
     def totals(self, counts: PathCounts) -> ChannelTotals:
         """Conversions and credit a channel; facts: ``removal_effect``, of conversions, in [0, 1]."""
-        return self.refits(counts)(np.ones(len(counts), dtype=np.uint8))
+        return _totals(_effects(path_graph(counts, self.order), counts)(None))
 
     def refits(self, counts: PathCounts) -> Refits:
         """Path weights → the totals of ``counts.weighted(path_weights)``, from one reading of the paths."""
-        effects_of = _effects(counts, self.order)
-
-        def refit(path_weights: Floats) -> ChannelTotals:
-            effects = effects_of(path_weights)
-            return ChannelTotals(
-                _shared(effects.total_conversions, effects.conversions),
-                _shared(effects.total_value, effects.value),
-                {"removal_effect": effects.conversions},
-            )
-
-        return refit
+        effects_of = _effects(path_graph(counts, self.order).for_many(), counts)
+        return lambda path_weights: _totals(effects_of(path_weights))
 
     def transitions(self, counts: PathCounts) -> Transitions:
         """The probabilities of the chain's steps. States that no path with conversions or nulls visits are left out.
@@ -83,7 +74,7 @@ class Markov(PathModel):
         Without any path the start leads to null. Raises TooManyStatesError.
         """
         graph = path_graph(counts, self.order)
-        flows = graph.flows(np.ones(len(counts), dtype=np.uint8))
+        flows = graph.flows()
         kept = np.flatnonzero(flows.arrivals > 0)
         arrivals, inner = flows.arrivals[kept], flows.inner[np.ix_(kept, kept)]
         nulls = np.maximum(arrivals - inner.sum(axis=1) - flows.conversions[kept], 0.0)
@@ -118,17 +109,12 @@ class MarkovJourney(PathModel):
 
     def fit(self, counts: PathCounts) -> RemovalEffects:
         """The model that knows the removal effects on these paths. Raises TooManyStatesError."""
-        return self.refits(counts)(np.ones(len(counts), dtype=np.uint8))
+        return _named(counts, _effects(path_graph(counts, self.order), counts)(None))
 
     def refits(self, counts: PathCounts) -> Callable[[Floats], RemovalEffects]:
         """Path weights → ``fit(counts.weighted(path_weights))``, from one reading of the paths."""
-        effects_of = _effects(counts, self.order)
-
-        def refit(path_weights: Floats) -> RemovalEffects:
-            effects = effects_of(path_weights).conversions.tolist()
-            return RemovalEffects(dict(zip(counts.channels, effects, strict=True)))
-
-        return refit
+        effects_of = _effects(path_graph(counts, self.order).for_many(), counts)
+        return lambda path_weights: _named(counts, effects_of(path_weights))
 
 
 @dataclass(frozen=True)
@@ -158,12 +144,12 @@ class _Effects(NamedTuple):
     total_value: float
 
 
-def _effects(counts: PathCounts, order: int) -> Callable[[Floats], _Effects]:
-    """Path weights → removal effects; what does not depend on weights is done here, once."""
-    graph = path_graph(counts, order)
-    removed = None if order == 1 else [graph.with_channel(one) for one in range(len(counts.channels))]
+def _effects(graph: PathGraph, counts: PathCounts) -> Callable[[Floats | None], _Effects]:
+    """Path weights (None = every path once) → removal effects; what does not depend on weights is done here, once."""
+    is_single = graph.states.shape[1] == 1
+    removed = None if is_single else [graph.with_channel(one) for one in range(len(counts.channels))]
 
-    def effects(path_weights: Floats) -> _Effects:
+    def effects(path_weights: Floats | None) -> _Effects:
         flows = graph.flows(path_weights)
         conversions, value = float(flows.conversions.sum()), float(flows.value.sum())
         lost = _lost(flows, removed)
@@ -174,6 +160,18 @@ def _effects(counts: PathCounts, order: int) -> Callable[[Floats], _Effects]:
         )
 
     return effects
+
+
+def _totals(effects: _Effects) -> ChannelTotals:
+    return ChannelTotals(
+        _shared(effects.total_conversions, effects.conversions),
+        _shared(effects.total_value, effects.value),
+        {"removal_effect": effects.conversions},
+    )
+
+
+def _named(counts: PathCounts, effects: _Effects) -> RemovalEffects:
+    return RemovalEffects(dict(zip(counts.channels, effects.conversions.tolist(), strict=True)))
 
 
 def _lost(flows: Flows, removed: list[Ints] | None) -> Floats:

@@ -6,10 +6,11 @@ weights is one gather and one sum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from datalyr_notebook import errors
 from datalyr_notebook.journeys.paths import summed
@@ -48,8 +49,8 @@ class PathGraph:
     """A step a run: state * states + next state; the start is the state after the last."""
     run: Ints
     """Where in ``path`` each step's run begins."""
-    path: Ints
-    """The paths that take the step, one entry each time."""
+    path: npt.NDArray[np.integer]
+    """The paths that take the step, one entry each time; as few bytes each as will do."""
     travelers: Floats | None
     """Per path: conversions + nulls, who all take its steps; None where each path has one."""
     ending: Ints
@@ -61,17 +62,18 @@ class PathGraph:
     value: Floats
     """Of each ending path."""
 
-    def flows(self, path_weights: Floats) -> Flows:
-        """The steps counted, each path so many times over."""
+    def for_many(self) -> PathGraph:
+        """The same graph with its paths as indices, which counting again and again would convert each time."""
+        return replace(self, path=self.path.astype(np.int64))
+
+    def flows(self, path_weights: Floats | None = None) -> Flows:
+        """The steps counted, each path so many times over; None = once."""
         count = len(self.states)
         steps = np.zeros((count + 1) * count)
         if len(self.run):
-            # Weights as small as bytes are gathered as bytes: what a bootstrap draws is counted twice as fast.
-            walked = path_weights if self.travelers is None else self.travelers * path_weights
-            taken = walked.take(self.path)
-            steps[self.step] = np.add.reduceat(taken, self.run, dtype=np.uint32 if taken.dtype == np.uint8 else float)
+            steps[self.step] = self._walked(path_weights)
         matrix: Floats = steps.reshape(count + 1, count)
-        weights = path_weights[self.ending]
+        weights = 1.0 if path_weights is None else path_weights[self.ending]
         return Flows(
             arrivals=matrix.sum(axis=0),
             inner=matrix[:-1],
@@ -79,6 +81,17 @@ class PathGraph:
             conversions=summed(self.last, self.conversions * weights, count),
             value=summed(self.last, self.value * weights, count),
         )
+
+    def _walked(self, path_weights: Floats | None) -> npt.NDArray[Any]:
+        """How often each step is walked."""
+        if path_weights is None and self.travelers is None:
+            return np.diff(self.run, append=len(self.path))
+        if path_weights is None or self.travelers is None:
+            each: Any = self.travelers if path_weights is None else path_weights
+        else:
+            each = self.travelers * path_weights
+        # Weights as small as bytes are gathered as bytes: what a bootstrap draws is counted twice as fast.
+        return np.add.reduceat(each.take(self.path), self.run, dtype=np.uint32 if each.dtype == np.uint8 else float)
 
     def with_channel(self, channel: int) -> Ints:
         """The states that contain the channel."""
@@ -107,7 +120,7 @@ def path_graph(counts: PathCounts, order: int) -> PathGraph:
         states=visits.states,
         step=step[run].astype(np.int64),
         run=run,
-        path=path.astype(np.int64),
+        path=path,
         travelers=None if (travelers == 1).all() else travelers,
         ending=ending,
         last=visits.state[visits.indptr[ending + 1] - 1],
@@ -133,7 +146,7 @@ def _visits(counts: Paths, order: int) -> _Visits:
     position, lengths = counts.position, counts.lengths
     for _ in range(order - 1):
         # One channel longer: the state one touch earlier, if there is one, and this touch's channel.
-        earlier = np.where(position > 0, np.roll(state, 1) + 1, 0)
+        earlier = np.where(position > 0, np.roll(state, 1).astype(np.int64) + 1, 0)
         code, state = np.unique(earlier * channels + counts.channel, return_inverse=True)
         padded = np.vstack([np.full((1, states.shape[1]), -1), states])
         states = np.column_stack([padded[code // max(channels, 1)], code % max(channels, 1)])
@@ -143,7 +156,7 @@ def _visits(counts: Paths, order: int) -> _Visits:
     return _Visits(states[used], state, np.append([0], np.cumsum(visits)))
 
 
-def _steps(visits: _Visits) -> tuple[Ints, Ints]:
+def _steps(visits: _Visits) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
     """Every step, and the path that takes it, sorted by step."""
     count, indptr = len(visits.states), visits.indptr
     paths = np.flatnonzero(np.diff(indptr))
@@ -153,7 +166,9 @@ def _steps(visits: _Visits) -> tuple[Ints, Ints]:
     before[indptr[paths]] = count
     step = before * state.dtype.type(count) + state
     np.copyto(step, none, where=before == state, casting="unsafe")
+    del state, before  # so that the extra memory stays below that of the paths
     # Step and path as one integer are sorted in place, with half the memory of finding an order first.
+    del paths
     bits = len(indptr).bit_length()
     pair = step.astype(np.min_scalar_type((none + 1) << bits))
     pair <<= bits

@@ -40,7 +40,7 @@ class TouchJourneys(NamedTuple):
     indptr: Ints
     """Shape (journeys + 1,)."""
     channel: npt.NDArray[Any]
-    """Per place: its number among ``channels``; int32, which takes half the memory."""
+    """Per place: its number among ``channels``; int16, or int32 for more than 32,767 of them."""
     channels: tuple[str, ...]
     """The names that occur, in text order."""
     age_days: Floats
@@ -77,10 +77,12 @@ def read_touches(touches: pd.DataFrame, columns: TouchColumns, *, null_paths: bo
         )
     indptr = np.append(starts, [len(touches)])
     time, channel = time[order], channel[order]
+    del order  # so that the extra memory stays below the table's own
     age_us = np.repeat(time[indptr[1:] - 1], np.diff(indptr))
     age_us -= time
-    del order, time  # so that the extra memory stays below the table's own
-    return TouchJourneys(indptr, channel.astype(np.int32), channels, age_us / DAY_US, is_converted, worth)
+    del time
+    kind = np.int16 if len(channels) < 2**15 else np.int32
+    return TouchJourneys(indptr, channel.astype(kind), channels, age_us / DAY_US, is_converted, worth)
 
 
 def _check_columns(touches: object, columns: TouchColumns) -> None:
