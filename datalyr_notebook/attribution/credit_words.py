@@ -103,7 +103,8 @@ def _answer(told: CreditExplanation) -> str:
 def _notes(told: CreditExplanation) -> list[str]:
     notes = [told.unattributed] if told.unattributed else []
     if told.total_models:
-        names = " and ".join(plain(name) for name in told.total_models)
+        *others, last = (plain(name) for name in told.total_models)
+        names = f"{', '.join(others)} and {last}" if others else last
         notes.append(
             f"{names} {'say' if len(told.total_models) > 1 else 'says'} what channels earned of all conversions "
             "together, and nothing of a single one: see result.totals."
@@ -211,14 +212,19 @@ def _journey_table(told: CreditExplanation) -> pd.DataFrame:
     touches = [told.touches.iloc[place] for place in places]
     shown = {
         "": [str(place + 1) for place in places],
-        "when": _unbroken(moment(one["timestamp"]) for one in touches),
-        "age": _unbroken(_earlier(one["age_days"]) for one in touches),
+        "when": [_when(one) for one in touches],
         "touch": [_line(one) for one in touches],
         **({"share": [_earned(told, place) for place in places]} if told.models else {}),
         "how it is this person's": _once(told.touches["evidence"], places),
         "rule of the channel": _once(told.touches["channel_rule"], places),
     }
     return pd.DataFrame(shown)
+
+
+def _when(touch: pd.Series) -> str:
+    """The day, the time and the age: a column breaks between them, so that the sentences beside it have room."""
+    day, time, zone = moment(touch["timestamp"]).rsplit(" ", 2)
+    return " ".join(_unbroken([day, f"{time} {zone},", _earlier(touch["age_days"])]))
 
 
 def _unbroken(texts: Iterable[str]) -> list[str]:

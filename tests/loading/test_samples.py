@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import runpy
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,6 +26,7 @@ READ = {
     "email_then_login": "LoadReport: 9 events from 1 file",
     "web_to_app": "LoadReport: 8 events from 1 file",
     "traits_over_time": "LoadReport: 20 events from 1 file",
+    "spring_sale": "LoadReport: 4,996 events from 1 file",
 }
 
 
@@ -30,6 +35,11 @@ def credited(events: pd.DataFrame, conversion: str = "purchase", **rule: object)
     earned = attribute(stitch(events, **rule), conversion=conversion).credits
     columns = earned[["person_id", "channel", "campaign", "credit"]].astype(object)
     return [tuple(row) for row in columns.itertuples(index=False)]
+
+
+def rows_of(path: Path) -> list[Any]:
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in text.decode("utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -42,9 +52,8 @@ def test_every_event_of_a_sample_is_read_and_nothing_is_odd(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_is_described_and_holds_nothing_but_objects(name: str) -> None:
     path = sample_path(name)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert all(isinstance(json.loads(line), dict) for line in lines)
-    assert path.stat().st_size < 30_000
+    assert all(isinstance(row, dict) for row in rows_of(path))
+    assert path.stat().st_size < (250_000 if path.suffix == ".gz" else 30_000)
     assert f"`{name}`" in path.with_name("README.md").read_text(encoding="utf-8")
 
 
@@ -124,3 +133,28 @@ def test_a_subscription_in_the_app_finds_its_click_on_the_web() -> None:
     assert credited(events, "subscribe") == [("user_leo", "Paid Social", "app_launch", 9.99)]
     [(_, channel, _, credit)] = credited(events, "subscribe", bridges=("email",))
     assert (channel, credit) == ("unattributed", 9.99)
+
+
+def test_the_spring_sale_is_what_its_script_writes() -> None:
+    path = sample_path("spring_sale")
+    made = runpy.run_path(str(path.with_name("make_spring_sale.py")))["events"]()
+    assert made == rows_of(path)
+
+
+def test_the_spring_sale_has_what_its_readme_says() -> None:
+    rows = rows_of(sample_path("spring_sale"))
+    orders = [row for row in rows if row["event_name"] == "purchase" and row["sdk"] == "web"]
+    copies = [row for row in rows if row["event_name"] == "purchase" and row["sdk"] == "node"]
+    assert len({row["order_id"] for row in orders}) == len(orders)
+    assert {row["order_id"] for row in copies} < {row["order_id"] for row in orders}
+    assert len(copies) / len(orders) == pytest.approx(0.25, abs=0.06)
+    guests = [row for row in orders if row["user_id"] is None]
+    assert len(guests) / len(orders) == pytest.approx(0.1, abs=0.05)
+    users: dict[str, set[str]] = {}
+    for row in rows:
+        if row["event_name"] == "$identify":
+            users.setdefault(row["anonymous_id"], set()).add(row["user_id"])
+            assert row["traits"] == {"email": f"{row['user_id']}@example.com"}
+    assert max(len(known) for known in users.values()) == 2
+    names = {row["event_name"] for row in rows}
+    assert names == {"pageview", "view_item", "lead", "opportunity", "$identify", "purchase", "refund"}
