@@ -238,6 +238,7 @@ STITCHING_IMPACT: Final = (
 
 ACROSS_DEVICES: Final = (
     Column("conversion_id", "str", "as in the conversions"),
+    Column("order_id", "str", ""),
     Column("timestamp", TIME, "the conversion's time"),
     Column("person_id", "category", ""),
     Column("value", "float64", ""),

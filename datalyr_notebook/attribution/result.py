@@ -117,12 +117,15 @@ class Attribution:
     ) -> pd.DataFrame:
         """The totals with an interval each: how far they would move had other people come.
 
-        The columns of ``totals``, then low and high (of credit), conversions_low and conversions_high, and
-        level. A percentile bootstrap over people: in each of ``n`` replicates every person counts Poisson(1)
-        times, and models that look at all paths are fitted again. The same seed gives the same answer,
-        whatever the order of rows, and all models see the same draws. The interval tells the chance in who
-        came, not whether the model is right, nor whether the links between ids are; ``links`` may only be
-        None. ``by``: other touch columns than those of ``totals``.
+        The columns of ``totals``, then low and high (of credit), conversions_low and conversions_high; share
+        (of the model's credit, 0 to 1; NaN of nothing), share_low and share_high, which are taken within each
+        replicate and so are not low and high over the total; and level.
+
+        A percentile bootstrap over people: in each of ``n`` replicates every person counts Poisson(1) times, and
+        models that look at all paths are fitted again. The same seed gives the same answer, whatever the order
+        of rows, and all models see the same draws. The interval tells the chance in who came, not whether the
+        model is right, nor whether the links between ids are; ``links`` may only be None. ``by``: other touch
+        columns than those of ``totals``.
 
         Raises OptionError.
         """

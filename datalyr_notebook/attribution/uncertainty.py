@@ -79,8 +79,11 @@ def intervals_table(
     tail = (1 - level) / 2
     columns = {}
     for model, sums in group_sums(result, groups).items():
-        low, high = np.quantile(replicates[model].credit, [tail, 1 - tail], axis=0)
-        fewest, most = np.quantile(replicates[model].conversions, [tail, 1 - tail], axis=0)
+        drawn = replicates[model]
+        low, high = np.quantile(drawn.credit, [tail, 1 - tail], axis=0)
+        fewest, most = np.quantile(drawn.conversions, [tail, 1 - tail], axis=0)
+        share = shares(sums.credit[None])[0]
+        least, greatest = quantiles(shares(drawn.credit), [tail, 1 - tail])
         columns[model] = {
             "conversions": sums.conversions,
             "credit": sums.credit,
@@ -88,9 +91,27 @@ def intervals_table(
             "high": high,
             "conversions_low": fewest,
             "conversions_high": most,
+            "share": share,
+            "share_low": least,
+            "share_high": greatest,
             "level": np.full(len(low), level),
         }
     return sorted_totals(groups, columns)
+
+
+def shares(amounts: Floats) -> Floats:
+    """Each row's amounts as shares of the row; NaN where that is nothing."""
+    whole = amounts.sum(axis=1, keepdims=True)
+    of_whole: Floats = np.divide(amounts, whole, out=np.full(amounts.shape, np.nan), where=whole > 0)
+    return of_whole
+
+
+def quantiles(draws: Floats, at: list[float]) -> Floats:
+    """Quantiles of each column over the draws that have a number; NaN where none has."""
+    known = np.isfinite(draws).any(axis=0)
+    found = np.full((len(at), draws.shape[1]), np.nan)
+    found[:, known] = np.nanquantile(draws[:, known], at, axis=0)
+    return found
 
 
 def check_options(n: int, level: float, seed: int, links: None) -> None:

@@ -146,6 +146,6 @@ def _changes(rows: pd.DataFrame) -> list[str]:
     """Each group's change and its interval, as a line."""
     numbers = rows[["change", "low", "high"]].to_numpy(dtype=np.float64)
     return [
-        f"{change:+,.2f}" if np.isnan(low) else f"{change:+,.2f} ({low:,.2f} to {high:,.2f})"
+        f"{change:+,.2f}" + ("" if np.isnan(low) or low == high else f" ({low:,.2f} to {high:,.2f})")
         for change, low, high in numbers
     ]

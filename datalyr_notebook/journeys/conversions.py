@@ -18,7 +18,8 @@ from datalyr_notebook.journeys.visits import Visits, find_visits, is_client
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Flags, Ints
 
-Conversion: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]] | npt.NDArray[np.bool_] | pd.Series
+Mask: TypeAlias = npt.NDArray[np.bool_] | pd.Series
+Conversion: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str] | Mask] | Mask
 
 REFUNDS = ("net", "ignore")
 _NAMES = "('refund',)"
@@ -86,12 +87,12 @@ def find_conversions(
     """The conversions of every person, a row each, in the columns of ``schema.CONVERSIONS``.
 
     ``conversion``: an event name; several names are several kinds; ``{"purchase": ["purchase",
-    "Purchase Completed"]}`` makes one kind of many names; or a boolean mask, a value a row. Within a
-    kind an order of one person (order_id) counts once: the first event is kept, a missing value or
-    currency comes from the next copy that has it, device and session from the first copy that a
-    client sent. Refund rows (``refund_events``, or a negative value) are set aside and reduce their
-    order by their amount, never below zero (``refunds="net"``), or are ignored. A missing currency is
-    the only one present; several need ``rates`` (what one unit is worth in the reporting currency).
+    "Purchase Completed"]}`` makes one kind of many names; or a boolean mask, a value a row, which a mapping
+    gives a name: ``{"order in May": mask}``. Within a kind an order of one person (order_id) counts once: the
+    first event is kept, a missing value or currency comes from the next copy that has it, device and session
+    from the first copy that a client sent. Refund rows (``refund_events``, or a negative value) are set aside
+    and reduce their order by their amount, never below zero (``refunds="net"``), or are ignored. A missing
+    currency is the only one present; several need ``rates`` (what one unit is worth in the reporting currency).
 
     Sorted by person (in order of appearance), time and conversion_id. Raises NotStitchedError,
     OptionError, CurrencyError.
@@ -125,21 +126,32 @@ def conversion_kinds(stitched: pd.DataFrame, conversion: Conversion) -> dict[str
     if isinstance(conversion, str):
         return {conversion: _named(stitched, (conversion,))}
     if isinstance(conversion, Mapping):
-        return {
-            str(kind): _named(stitched, (names,) if isinstance(names, str) else tuple(names))
-            for kind, names in conversion.items()
-        }
+        return {str(kind): _kind(stitched, given) for kind, given in conversion.items()}
     if isinstance(conversion, tuple | list) and len(conversion) and all(isinstance(name, str) for name in conversion):
         return {str(name): _named(stitched, (str(name),)) for name in conversion}
-    mask = np.asarray(conversion)
+    return {MASKED: _mask(stitched, conversion)}
+
+
+def _kind(stitched: pd.DataFrame, given: str | Sequence[str] | Mask) -> Flags:
+    """The rows of one kind: those with its name or names, or those of its mask."""
+    if isinstance(given, str):
+        return _named(stitched, (given,))
+    if isinstance(given, tuple | list) and len(given) and all(isinstance(name, str) for name in given):
+        return _named(stitched, tuple(given))
+    return _mask(stitched, given)
+
+
+def _mask(stitched: pd.DataFrame, given: object) -> Flags:
+    mask = np.asarray(given)
     if mask.dtype != bool or mask.shape != (len(stitched),):
         raise errors.OptionError(
             "find_conversions",
             "conversion",
-            conversion,
-            f"an event name, a list of names, a mapping of kinds to names, or a boolean mask of {len(stitched):,} rows",
+            given,
+            "an event name, a list of names, a boolean mask of "
+            f"{len(stitched):,} rows, or a mapping of kinds to names or masks",
         )
-    return {MASKED: mask}
+    return mask
 
 
 def rows_of_converters(stitched: pd.DataFrame, kinds: Mapping[str, Flags], refund_events: Iterable[str]) -> Ints:

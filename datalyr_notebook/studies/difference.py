@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any
@@ -78,10 +78,7 @@ class Crediting:
 
     def credit(self, stitched: pd.DataFrame, kept: Flags | None = None) -> Attribution:
         """The credit of stitched rows. ``kept``: of the rows of a mask of conversions these are left."""
-        conversion = self.conversion
-        if kept is not None and not isinstance(conversion, str | dict):
-            mask = np.asarray(conversion)
-            conversion = mask[kept] if mask.dtype == bool and mask.shape == kept.shape else conversion
+        conversion = self.conversion if kept is None else _of_kept_rows(self.conversion, kept)
         return attribute(stitched, conversion=conversion, model=self.model, by=self.by, **self.options)
 
     def one_model(self, step: str) -> None:
@@ -91,6 +88,16 @@ class Crediting:
             touch_models = [name for name, factory in MODELS.items() if not isinstance(factory, TotalModel)]
             words = f"one model that shares out each conversion, such as {', '.join(map(repr, touch_models))}"
             raise errors.OptionError(step, "model", self.model, words)
+
+
+def _of_kept_rows(conversion: Any, kept: Flags) -> Any:  # noqa: ANN401  (an option, checked where it is read)
+    """The same conversions where masks have a value a kept row."""
+    if isinstance(conversion, Mapping):
+        return {kind: _of_kept_rows(given, kept) for kind, given in conversion.items()}
+    if isinstance(conversion, str):
+        return conversion
+    mask = np.asarray(conversion)
+    return mask[kept] if mask.dtype == bool and mask.shape == kept.shape else conversion
 
 
 def study_rule(step: str, rule: StitchRule | None, keywords: dict[str, Any]) -> StitchRule:

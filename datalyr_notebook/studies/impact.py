@@ -15,7 +15,7 @@ from datalyr_notebook.attribution.cross_device import OTHER, device_types, touch
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch
-from datalyr_notebook.attribution.uncertainty import Entries, check_options, find_people, replicated_sums
+from datalyr_notebook.attribution.uncertainty import Entries, check_options, find_people, quantiles, replicated_sums
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
@@ -187,9 +187,9 @@ def _summary(alone: pd.DataFrame, found: Attribution, moves: Moves, across: _Acr
     value, row = found.journeys.value, found.conversion_rows.row
     columns = np.repeat([0, 1], len(row))
     _, _, sums = drawing.interval(np.tile(row, 2), columns, np.append(value, value * across.share), 2)
-    shares = np.divide(sums[:, 1], sums[:, 0], out=np.full(len(sums), np.nan), where=sums[:, 0] > 0)
+    drawn = np.divide(sums[:, 1:], sums[:, :1], out=np.full((len(sums), 1), np.nan), where=sums[:, :1] > 0)
     tail = (1 - drawing.level) / 2
-    low, high = np.nanquantile(shares, [tail, 1 - tail]) if np.isfinite(shares).any() else (np.nan, np.nan)
+    (low,), (high,) = quantiles(drawn, [tail, 1 - tail])
     total = float(value.sum())
     sides = [
         np.bincount(moves.conversion, side, minlength=len(moves.conversions)) > 0
@@ -227,7 +227,8 @@ def _conversions(found: Attribution, moves: Moves, across: _Across) -> pd.DataFr
     conversions, journeys = found.conversions, found.journeys
     (weights,) = found.weights.values()
     at = np.flatnonzero(across.all)
-    table = conversions.iloc[at][["conversion_id", "timestamp", "person_id", "value"]].reset_index(drop=True)
+    told = ["conversion_id", "order_id", "timestamp", "person_id", "value"]
+    table = conversions.iloc[at][told].reset_index(drop=True)
     rows = found.conversion_rows
     keys = (rows.row * len(rows.kinds) + rows.kind)[at]
     without, with_ = credited_on_both_sides(moves, np.searchsorted(moves.conversions, keys))

@@ -59,6 +59,19 @@ def test_many_people_spread_by_the_root_of_their_number() -> None:
     assert table["high"].tolist() == pytest.approx([455.4, 455.4], abs=6)
 
 
+def test_a_share_is_drawn_whole() -> None:
+    """Half of 400 people by TikTok: 50 % ± 1.96 * sqrt(.5 * .5 / 400) = 50 % ± 4.9 %, while its credit has ± 14 %."""
+    table = dn.attribute(shop(400), by="source", model="last_non_direct").intervals(n=4000)
+    assert table["share"].tolist() == [0.5, 0.5]
+    assert table["share_low"].tolist() == pytest.approx([0.451, 0.451], abs=0.006)
+    assert table["share_high"].tolist() == pytest.approx([0.549, 0.549], abs=0.006)
+
+
+def test_a_share_of_nothing_is_missing() -> None:
+    table = dn.attribute(shop(3, value=0.0), model="last_non_direct").intervals(n=10)
+    assert table[["share", "share_low", "share_high"]].isna().all(axis=None)
+
+
 def test_a_wider_level_is_a_wider_interval() -> None:
     result = dn.attribute(shop(50), model="last_non_direct", by="source")
     narrow, wide = (result.intervals(n=300, level=level) for level in (0.5, 0.99))
@@ -143,7 +156,7 @@ def test_blocks_of_people_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_conversions_there_is_nothing_to_draw() -> None:
     table = dn.attribute(shop(0, lookers=3), model=["hybrid", "participation"]).intervals(n=5)
     assert len(table) == 0
-    assert table.columns.tolist()[-3:] == ["conversions_low", "conversions_high", "level"]
+    assert table.columns.tolist()[-4:] == ["share", "share_low", "share_high", "level"]
 
 
 @pytest.mark.parametrize(

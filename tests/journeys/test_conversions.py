@@ -110,8 +110,16 @@ def test_an_event_in_two_kinds_has_two_ids() -> None:
 def test_a_mask_picks_conversions() -> None:
     table = stitched({}, {"value": 20.0})
     assert values(table, conversion=(table["value"] > 15).to_numpy()) == [20.0]
-    with pytest.raises(OptionError, match="or a boolean mask of 2 rows"):
+    with pytest.raises(OptionError, match="a boolean mask of 2 rows"):
         dn.find_conversions(table, conversion=np.array([True]))
+
+
+def test_a_mapping_names_a_mask() -> None:
+    table = stitched({"value": 10.0}, {"value": 20.0})
+    found = dn.find_conversions(table, conversion={"large": table["value"] > 15, "all": "purchase"})
+    assert found[["kind", "value"]].values.tolist() == [["all", 10.0], ["large", 20.0], ["all", 20.0]]
+    with pytest.raises(OptionError, match="a mapping of kinds to names or masks"):
+        dn.find_conversions(table, conversion={"large": [True]})
 
 
 def test_a_missing_currency_is_the_only_one_present() -> None:

@@ -101,6 +101,8 @@ def test_a_mask_of_conversions() -> None:
     mask = (TWO_DEVICES["value"] > 50).to_numpy()
     impact = dn.stitching_impact(TWO_DEVICES, conversion=mask, n=10)
     assert impact.summary["value_with"].item() == 60.0
+    named = dn.stitching_impact(TWO_DEVICES, conversion={"large order": mask}, n=10, as_of="2026-01-02T12:00Z")
+    assert named.summary["value_with"].item() == 60.0
 
 
 def test_nothing_to_tell() -> None:
