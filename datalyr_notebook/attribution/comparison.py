@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
-from datalyr_notebook.attribution.contested import contested_table
 from datalyr_notebook.attribution.groups import grouping, touch_groups
 from datalyr_notebook.attribution.models import MODELS, joined, resolve
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.shares import Participation
-from datalyr_notebook.attribution.totals import group_sums
+from datalyr_notebook.attribution.tables.contested import contested_table
+from datalyr_notebook.attribution.tables.totals import group_sums
 from datalyr_notebook.attribution.weighing import seen_by, under
 from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.notices import say

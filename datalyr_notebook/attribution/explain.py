@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, schema
-from datalyr_notebook.attribution.credit_words import html_of, text_of
+from datalyr_notebook.attribution.explaining.credit_words import html_of, text_of
+from datalyr_notebook.attribution.explaining.passed_over import PersonsTouches, persons_touches, why_not
+from datalyr_notebook.attribution.explaining.reasons import reason
+from datalyr_notebook.attribution.explaining.touch_evidence import PersonsRows, evidence_sentences, rows_of_person
 from datalyr_notebook.attribution.groups import distinct_labels
-from datalyr_notebook.attribution.passed_over import PersonsTouches, persons_touches, why_not
 from datalyr_notebook.attribution.protocol import TotalModel
-from datalyr_notebook.attribution.reasons import reason
-from datalyr_notebook.attribution.touch_evidence import PersonsRows, evidence_sentences, rows_of_person
 from datalyr_notebook.hashing import cell_text
 from datalyr_notebook.identity.persons import nearest_ids
 from datalyr_notebook.journeys.channel_report import describe_rule

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook.attribution.comparison import ModelComparison, compare_models
-from datalyr_notebook.attribution.credits import credits_table
-from datalyr_notebook.attribution.cross_device import cross_device
 from datalyr_notebook.attribution.explain import CreditExplanation, explain_conversion
 from datalyr_notebook.attribution.groups import Groups, grouping, touch_groups
-from datalyr_notebook.attribution.journey_tables import path_lengths, time_lags, top_paths
-from datalyr_notebook.attribution.left_out import left_out_table
 from datalyr_notebook.attribution.models import Models
 from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
-from datalyr_notebook.attribution.totals import totals_table
-from datalyr_notebook.attribution.transition_table import transition_table
+from datalyr_notebook.attribution.tables.credits import credits_table
+from datalyr_notebook.attribution.tables.cross_device import cross_device
+from datalyr_notebook.attribution.tables.journeys import path_lengths, time_lags, top_paths
+from datalyr_notebook.attribution.tables.left_out import left_out_table
+from datalyr_notebook.attribution.tables.totals import totals_table
+from datalyr_notebook.attribution.tables.transitions import transition_table
 from datalyr_notebook.attribution.uncertainty import intervals_table
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_table
 from datalyr_notebook.journeys.paths import Floats

@@ -20,7 +20,7 @@ from datalyr_notebook import errors, options, order
 from datalyr_notebook.attribution.credit import Sums, share_out, weigh
 from datalyr_notebook.attribution.groups import Groups, touch_groups
 from datalyr_notebook.attribution.protocol import FittedModel, TotalModel
-from datalyr_notebook.attribution.totals import group_sums, sorted_totals
+from datalyr_notebook.attribution.tables.totals import group_sums, sorted_totals
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.order import Ints

@@ -13,8 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, options, schema
-from datalyr_notebook.attribution.over_time import PeriodCredit, credit_by_period
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.tables.over_time import PeriodCredit, credit_by_period
 from datalyr_notebook.figures.credit_bars import METRICS
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty

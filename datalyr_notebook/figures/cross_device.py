@@ -12,8 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, options, schema
-from datalyr_notebook.attribution.cross_device import cross_device
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.tables.cross_device import cross_device
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 
 CROSS_CELLS: Final = (

@@ -12,8 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, options, schema
-from datalyr_notebook.attribution.journey_tables import time_lags
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.tables.journeys import time_lags
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.rendering import counted
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.attribution.credit import weigh
-from datalyr_notebook.attribution.cross_device import OTHER, device_types, touched_devices
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch
+from datalyr_notebook.attribution.tables.cross_device import OTHER, device_types, touched_devices
 from datalyr_notebook.attribution.uncertainty import Entries, check_options, find_people, quantiles, replicated_sums
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch

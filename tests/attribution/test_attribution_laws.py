@@ -19,7 +19,7 @@ from datalyr_notebook.attribution.models import MODELS
 from datalyr_notebook.attribution.protocol import TouchModel
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.shares import CustomWeights, Linear, PositionBased, TimeDecay, WShaped
-from datalyr_notebook.attribution.totals import group_sums
+from datalyr_notebook.attribution.tables.totals import group_sums
 from datalyr_notebook.errors import CurrencyError
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.journeys.windows import Journeys

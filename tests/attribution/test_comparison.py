@@ -14,8 +14,8 @@ import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.attribution import shares
 from datalyr_notebook.attribution.comparison import ModelComparison, compare_models
-from datalyr_notebook.attribution.contested import MOST_SHOWN
 from datalyr_notebook.attribution.models import MODELS
+from datalyr_notebook.attribution.tables.contested import MOST_SHOWN
 from datalyr_notebook.errors import ModelError, OptionError
 
 SOURCES = {"Paid Social": ("facebook", "paid_social"), "Paid Search": ("google", "cpc"), "Direct": (None, None)}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 
 import datalyr_notebook as dn
 from datalyr_notebook import schema
-from datalyr_notebook.attribution.cross_device import DEVICES, cross_device
-from datalyr_notebook.attribution.journey_tables import NO_TOUCH, UNITS, path_lengths, time_lags, top_paths
+from datalyr_notebook.attribution.tables.cross_device import DEVICES, cross_device
+from datalyr_notebook.attribution.tables.journeys import NO_TOUCH, UNITS, path_lengths, time_lags, top_paths
 from datalyr_notebook.errors import OptionError
 from tests.strategies import rows, table
 

@@ -19,7 +19,7 @@ from datalyr_notebook.attribution.markov import Markov, MarkovJourney, RemovalEf
 from datalyr_notebook.attribution.models import MODELS
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.protocol import FittedModel, TotalModel, TouchModel
-from datalyr_notebook.attribution.transition_table import transition_table
+from datalyr_notebook.attribution.tables.transitions import transition_table
 from datalyr_notebook.errors import OptionError, TooManyStatesError
 
 PATHDATA = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "pathdata"
