@@ -25,6 +25,7 @@ from datalyr_notebook.figures.channel_flow_rows import (
     flowing,
     path_counts,
 )
+from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import BLANK, INK, TEXT_SIZE, channel_color, escaped, shortened, themed
 
 _THICKNESS: Final = 14
@@ -126,16 +127,11 @@ def channel_flow(
     fullest = int(links.groupby("step")["source"].nunique().max()) if len(links) else 1
     height = 150 + _PER_NODE * fullest
     figure = themed(go.Figure())
-    heading = "Channels on the way to a conversion" if title is None else shortened(title, 200)
-    figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": _told(links, metric, float(counts.conversions.sum()))},
-        height=height + _TOP + _BOTTOM,
-        margin={"t": _TOP, "b": _BOTTOM, "l": _SIDE, "r": _ENDS},
-    )
+    told = _told(links, metric, float(counts.conversions.sum()))
+    headed(figure, "Channels on the way to a conversion", title=title, subtitle=told)
+    figure.update_layout(height=height + _TOP + _BOTTOM, margin={"t": _TOP, "b": _BOTTOM, "l": _SIDE, "r": _ENDS})
     if not len(links):
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No path leads to a conversion.", showarrow=False, **middle)
+        say_empty(figure, "No path leads to a conversion.")
         figure.update_xaxes(visible=False).update_yaxes(visible=False)
         return figure
     nodes = _nodes(links, height)

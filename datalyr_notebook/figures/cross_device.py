@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.tables.cross_device import cross_device
+from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 
 CROSS_CELLS: Final = (
@@ -104,26 +105,17 @@ def cross_device_matrix(
     rows = [one for one in [*types, schema.UNATTRIBUTED] if (own["touched_on"] == one).any()]
     columns = [one for one in types if (own["converted_on"] == one).any()]
     figure = themed(go.Figure())
-    heading = "Where credit was touched and where it converted" if title is None else shortened(title, 200)
     crossed = float(cells["other_device"].sum())
-    figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={
-            "text": escaped(f"model {shortened(name, 40)}; {crossed:.1%} of the {measure} crossed devices")
-            if len(cells)
-            else ""
-        },
-        height=180 + _CELL * max(len(rows), 1),
-        margin={"t": 70, "b": 50, "l": 90, "r": 20},
-    )
+    told = f"model {shortened(name, 40)}; {crossed:.1%} of the {measure} crossed devices" if len(cells) else ""
+    headed(figure, "Where credit was touched and where it converted", title=title, subtitle=told)
+    figure.update_layout(height=180 + _CELL * max(len(rows), 1), margin={"t": 70, "b": 50, "l": 90, "r": 20})
     axis = {"tickfont": {"size": TEXT_SIZE}, "showgrid": False, "automargin": True, "type": "category"}
     figure.update_xaxes(title="Converted on (device type)", **axis)
     figure.update_yaxes(title="Touched on (device type)", autorange="reversed", **axis)
-    if not len(cells):
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No touch model credits a conversion.", showarrow=False, **middle)
-        return figure
-    figure.add_trace(_heatmap(cells, rows, columns, measure))
+    if len(cells):
+        figure.add_trace(_heatmap(cells, rows, columns, measure))
+    else:
+        say_empty(figure, "No touch model credits a conversion.")
     return figure
 
 

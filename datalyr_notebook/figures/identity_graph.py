@@ -14,12 +14,14 @@ import plotly.graph_objects as go
 from datalyr_notebook import schema
 from datalyr_notebook.figures.identity_graph_layout import Line, Place, route_links
 from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
+from datalyr_notebook.figures.layout import headed, legend_below
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import find_person
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import say
+from datalyr_notebook.rendering import counted
 
 LINK_STYLES: Final = {
     "identify": ("solid", 2.5, PALETTE[1]),
@@ -270,33 +272,30 @@ def _span(row: dict[str, Any]) -> str:
     if row["first_seen"] is pd.NaT:
         return "no event of its own"
     first, last = (f"{row[name]:%Y-%m-%d %H:%M}" for name in ("first_seen", "last_seen"))
-    return f"{_counted(row['events'], 'event')}, {first}" + (f" to {last} UTC" if last != first else " UTC")
+    return f"{counted(row['events'], 'event')}, {first}" + (f" to {last} UTC" if last != first else " UTC")
 
 
 def _lay_out(figure: go.Figure, graph: PersonGraph, lines: list[Line], title: str | None) -> None:
     """Title, size, and axes that show nothing but keep room for the labels."""
     nodes = graph.nodes
-    heading = f"Identity graph of {shortened(graph.person, 40)}" if title is None else shortened(title, 200)
-    if len(nodes) < graph.total:
-        heading += f" ({len(nodes):,} of {graph.total:,} ids shown)"
+    remark = f" ({len(nodes):,} of {graph.total:,} ids shown)" if len(nodes) < graph.total else ""
     own = nodes[nodes["role"] != "other"]
-    users, devices = (_counted(int((own["kind"] == kind).sum()), kind) for kind in ("user", "device"))
+    users, devices = (counted(int((own["kind"] == kind).sum()), kind) for kind in ("user", "device"))
     shared, others = int((nodes["role"] == "shared").sum()), int((nodes["role"] == "other").sum())
     told = [users, f"{devices} ({shared:,} shared)" if shared else devices]
-    told += [f"{_counted(others, 'id')} of other persons"] if others else []
-    told.append(_counted(len(graph.links), "link"))
+    told += [f"{counted(others, 'id')} of other persons"] if others else []
+    told.append(counted(len(graph.links), "link"))
     heights = nodes["y"].to_numpy() if len(nodes) else np.zeros(1)
     bent = np.concatenate([heights, *(y for _, y in lines)])
     low, high = min(heights.min() - 0.75, bent.min() - 0.1), max(heights.max() + 0.5, bent.max() + 0.1)
     bulge = high - low - (np.ptp(heights) + 1.25)
+    heading = f"Identity graph of {shortened(graph.person, 40)}"
+    headed(figure, heading, title=title, subtitle=", ".join(told), remark=remark)
+    legend_below(figure)
     figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": ", ".join(told)},
         height=190 + round(_row_height(graph) * (_rows(graph) + bulge)),
         margin={"t": 76, "b": 10, "l": 20, "r": 20},
         hovermode="closest",
-        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
-        legend_font={"size": TEXT_SIZE},
     )
     hidden = {"visible": False, "showgrid": False}
     figure.update_xaxes(range=list(_sides(graph)), **hidden)
@@ -318,7 +317,3 @@ def _rows(graph: PersonGraph) -> int:
     """How many rows of nodes the figure is high."""
     heights = graph.nodes["y"]
     return int(np.ceil(heights.max() - heights.min())) + 1 if len(heights) else 1
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count:,} {one if count == 1 else one + 's'}"

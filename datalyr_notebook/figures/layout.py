@@ -1,4 +1,4 @@
-"""What figures of bars and lines share: the heading, a legend below, hatching, and the sentence in an empty one."""
+"""What figures share: the heading, a legend below, hatching, and the sentence in an empty one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ _UNATTRIBUTED: Final = "rgba(122, 122, 122, 0.15)"
 """Paler than the gray of Direct, beside which they often stand."""
 
 
-def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "") -> None:
+def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "", remark: str = "") -> None:
     """Give a figure its heading, or the analyst's ``title`` instead, in place; texts are shown as they are.
+
+    ``remark`` stands behind either.
 
     >>> figure = go.Figure()
     >>> headed(figure, "Credit", title="<b>")
     >>> figure.layout.title.text
     '&lt;b&gt;'
     """
-    text = heading if title is None else shortened(title, 200)
+    text = (heading if title is None else shortened(title, 200)) + remark
     figure.update_layout(
         title={"text": escaped(text), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
         title_subtitle={"text": escaped(subtitle)},

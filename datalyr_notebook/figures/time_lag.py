@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.tables.journeys import time_lags
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.layout import headed, legend_below, say_empty
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, themed
 from datalyr_notebook.rendering import counted
 
 LAG_BARS: Final = (
@@ -126,16 +127,9 @@ def time_lag_histogram(lags: pd.DataFrame | Attribution, *, title: str | None = 
     bars = time_lag_histogram_data(table)
     unit, since = (str(table[name].iloc[0]) if len(table) else default for name, default in _DEFAULTS.items())
     figure = themed(go.Figure())
-    heading = "Time to conversion" if title is None else shortened(title, 200)
-    figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": _told(table, unit)},
-        height=420,
-        margin={"t": 76, "b": 10, "l": 60, "r": 60},
-        bargap=0.15,
-        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
-        legend_font={"size": TEXT_SIZE},
-    )
+    headed(figure, "Time to conversion", title=title, subtitle=_told(table, unit))
+    legend_below(figure)
+    figure.update_layout(height=420, margin={"t": 76, "b": 10, "l": 60, "r": 60}, bargap=0.15)
     places = _ticks(bars)
     figure.update_xaxes(
         title=f"{unit.capitalize()}s from the {since.replace('_', ' ')} to the conversion",
@@ -149,11 +143,10 @@ def time_lag_histogram(lags: pd.DataFrame | Attribution, *, title: str | None = 
     few = int(bars["conversions"].max()) < 6 if len(bars) else False
     figure.update_yaxes(title="Conversions", rangemode="tozero", tickfont={"size": TEXT_SIZE}, dtick=1 if few else None)
     figure.update_layout(yaxis2=_SHARE_AXIS)
-    if not len(bars):
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No conversion has a touch.", showarrow=False, **middle)
-        return figure
-    figure.add_traces(_traces(bars, unit))
+    if len(bars):
+        figure.add_traces(_traces(bars, unit))
+    else:
+        say_empty(figure, "No conversion has a touch.")
     return figure
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, order, schema
+from datalyr_notebook.figures.layout import LEGEND_LINE, headed, legend_below, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import compressed_axis, find_zone, true_axis, width_of
 from datalyr_notebook.figures.timeline_labels import room_for
@@ -20,6 +21,7 @@ from datalyr_notebook.figures.timeline_marks import TIMELINE, conversion_of, fin
 from datalyr_notebook.figures.timeline_traces import Timeline, timeline_traces
 from datalyr_notebook.identity.persons import as_stitched, find_person
 from datalyr_notebook.journeys.conversions import Conversion
+from datalyr_notebook.rendering import counted
 
 GAPS: Final = {"compress": compressed_axis, "true": true_axis}
 """How idle time is drawn."""
@@ -27,7 +29,6 @@ GAPS: Final = {"compress": compressed_axis, "true": true_axis}
 _STEP: Final = "journey_timeline"
 _LEGEND_WIDTH: Final = 480
 """Pixels that a figure 700 wide keeps for its legend."""
-_LEGEND_LINE: Final = 19
 """Pixels from one line of the legend to the next."""
 
 
@@ -145,31 +146,26 @@ def _timeline(stitched: pd.DataFrame, person: object, conversion: Conversion, tz
 def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
     """Title, legend and size."""
     drawn, lanes = timeline.marks["event_row"].nunique(), len(timeline.lanes)
-    heading = f"Journey of {shortened(timeline.person, 40)}" if title is None else shortened(title, 200)
-    if drawn < timeline.events:
-        heading += f" ({drawn:,} of {timeline.events:,} events drawn)"
+    remark = f" ({drawn:,} of {timeline.events:,} events drawn)" if drawn < timeline.events else ""
     kinds = Counter(texts(timeline.marks, "kind"))
     counts = {"event": drawn, "lane": lanes, "touch": kinds["touch"], "conversion": kinds["conversion"]}
-    told = ", ".join(_counted(count, noun) for noun, count in counts.items())
+    told = ", ".join(counted(count, noun, "touches" if noun == "touch" else "") for noun, count in counts.items())
     names = [str(trace.name) for trace in figure.data]
     if "identity link" in names:
         told += "; a dashed line joins devices that are one person"
     # plotly makes the columns of a legend equally wide.
     columns = max(int(_LEGEND_WIDTH // max((width_of(name) + 35 for name in names), default=1)), 1)
-    legend_height = _LEGEND_LINE * -(-len(names) // columns)
+    legend_height = LEGEND_LINE * -(-len(names) // columns)
+    headed(figure, f"Journey of {shortened(timeline.person, 40)}", title=title, subtitle=told, remark=remark)
+    legend_below(figure)
     figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": told},
         height=136 + legend_height + room_for(lanes)[0] * max(lanes, 1),
         # What the axis and the legend need at the bottom, plotly adds.
         margin={"t": 70, "b": 10, "l": 40, "r": 40},
         hovermode="closest",
-        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
-        legend_font={"size": TEXT_SIZE},
     )
     if not lanes:
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No event of this person has a time.", showarrow=False, **middle)
+        say_empty(figure, "No event of this person has a time.")
 
 
 def _draw_axes(figure: go.Figure, timeline: Timeline) -> None:
@@ -188,8 +184,3 @@ def _draw_axes(figure: go.Figure, timeline: Timeline) -> None:
     else:
         places, dates = zip(*axis.ticks, strict=True) if axis.ticks else ((), ())
         figure.update_xaxes(tickvals=places, ticktext=dates, tickangle=0, showgrid=False)
-
-
-def _counted(count: int, noun: str) -> str:
-    plural = noun + ("es" if noun.endswith("ch") else "s")
-    return f"{count:,} {noun if count == 1 else plural}"

@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, order
+from datalyr_notebook.figures.layout import headed, legend_below, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import find_zone
 from datalyr_notebook.figures.trait_timeline_rows import GAP, TraitTimeline, lane_tops, place_rows
@@ -152,23 +153,19 @@ def _timeline(
 def _lay_out(figure: go.Figure, timeline: TraitTimeline, title: str | None) -> None:
     """Title, axes, legend and size."""
     rows, lanes = timeline.rows, timeline.lanes
-    heading = f"Traits of {shortened(timeline.person, 40)}" if title is None else shortened(title, 200)
     told = f"values: {len(rows):,}, traits: {len(lanes):,}"
     if len(rows) < timeline.said:
         told += f" (of {timeline.said:,} values of {timeline.traits:,} traits said)"
     tops = lane_tops(rows["trait"].cat.codes.to_numpy().astype(np.int64), rows["level"].to_numpy(), len(lanes))
     _, axis = labels_outside(timeline)
+    headed(figure, f"Traits of {shortened(timeline.person, 40)}", title=title, subtitle=told)
+    legend_below(figure)
     figure.update_layout(
-        title={"text": escaped(heading), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": told},
         height=170 + int(_LINE * max(float(tops[-1]), 2.5)),
         margin={"t": 70, "b": 10, "l": 40, "r": 20},
         barmode="overlay",
         uniformtext={"mode": "hide", "minsize": TEXT_SIZE},
         hovermode="closest",
-        legend={"orientation": "h", "yref": "container", "y": 0.015, "yanchor": "bottom", "x": 0},
-        legend_traceorder="normal",
-        legend_font={"size": TEXT_SIZE},
     )
     figure.update_yaxes(
         title="Trait",
@@ -182,5 +179,4 @@ def _lay_out(figure: go.Figure, timeline: TraitTimeline, title: str | None) -> N
         draw(tickfont={"size": TEXT_SIZE}, automargin=True)
     if not len(rows):
         figure.update_xaxes(visible=False)
-        middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(text="No call said any of these traits.", showarrow=False, **middle)
+        say_empty(figure, "No call said any of these traits.")
