@@ -20,6 +20,8 @@ from datalyr_notebook.hashing import hash_rows
 Ints: TypeAlias = npt.NDArray[np.int64]
 Codes: TypeAlias = npt.NDArray[np.int32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Texts: TypeAlias = npt.NDArray[np.object_]
 
 IDENTITY_EVENTS: Final = ("$identify", "$alias")
 _TEXT_KEYS: Final = ("user_id", "event_id", "event_name", "anonymous_id")

@@ -17,9 +17,8 @@ from datalyr_notebook.attribution.shares import Participation
 from datalyr_notebook.attribution.tables.contested import contested_table
 from datalyr_notebook.attribution.tables.totals import group_sums
 from datalyr_notebook.attribution.weighing import seen_by, under
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.notices import say
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
 
 if TYPE_CHECKING:

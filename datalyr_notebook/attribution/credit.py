@@ -8,9 +8,9 @@ import numpy as np
 
 from datalyr_notebook import errors
 from datalyr_notebook.attribution.protocol import TouchModel
-from datalyr_notebook.journeys.paths import Floats, Paths, summed
+from datalyr_notebook.journeys.paths import Paths, summed
 from datalyr_notebook.journeys.windows import Journeys
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints
 
 TOLERANCE = 1e-12
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, schema
@@ -22,9 +21,8 @@ from datalyr_notebook.identity.persons import nearest_ids
 from datalyr_notebook.journeys.channel_report import describe_rule
 from datalyr_notebook.journeys.channels import UNASSIGNED
 from datalyr_notebook.journeys.lookback import DAY_US
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.journeys.touches import TouchRows, touch_rules, touch_table
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints, Texts
 from datalyr_notebook.rendering import counted
 
 if TYPE_CHECKING:
@@ -220,7 +218,7 @@ def _why(result: Attribution, journey: int, kind: str) -> dict[str, str]:
     return {name: reason(result.models[name], one, kind=kind, lookback=lookback) for name in result.weights}
 
 
-def _unattributed(theirs: PersonsRows, reasons: npt.NDArray[np.object_]) -> str:
+def _unattributed(theirs: PersonsRows, reasons: Texts) -> str:
     """Why a conversion has no touch."""
     if len(reasons) == 1:
         return f"The person's only touch does not count: {reasons[0]}."

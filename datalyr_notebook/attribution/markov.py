@@ -20,8 +20,8 @@ from datalyr_notebook.attribution.shares import normalized
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
-    from datalyr_notebook.journeys.paths import Floats, Paths
-    from datalyr_notebook.order import Ints
+    from datalyr_notebook.journeys.paths import Paths
+    from datalyr_notebook.order import Floats, Ints
 
 
 class Transitions(NamedTuple):

@@ -17,8 +17,8 @@ from datalyr_notebook.journeys.paths import summed
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
-    from datalyr_notebook.journeys.paths import Floats, Paths
-    from datalyr_notebook.order import Ints
+    from datalyr_notebook.journeys.paths import Paths
+    from datalyr_notebook.order import Floats, Ints
 
 MAX_STATES: Final = 5_000
 """One dense matrix of so many states is 200 MB."""

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from datalyr_notebook import errors, schema
 from datalyr_notebook.attribution.touch_tables import VALUE, TouchColumns, read_touches
-from datalyr_notebook.journeys.paths import Floats, Paths, summed
+from datalyr_notebook.journeys.paths import Paths, summed
 from datalyr_notebook.loading.evidence import DIRECT_SOURCES
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 SEPARATOR = " > "
 _STEP = "PathCounts"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import numpy.typing as npt
 
 from datalyr_notebook.attribution.paths import PathCounts
-from datalyr_notebook.journeys.paths import Floats
+from datalyr_notebook.order import Floats
 
 
 @runtime_checkable

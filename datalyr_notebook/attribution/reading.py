@@ -16,12 +16,12 @@ from datalyr_notebook.journeys.channel_options import Channels, channel_rules
 from datalyr_notebook.journeys.channels import UNASSIGNED, ChannelRule
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_rows
 from datalyr_notebook.journeys.lookback import LookbackOption, read_lookback
-from datalyr_notebook.journeys.paths import Floats, Paths, TouchPaths
+from datalyr_notebook.journeys.paths import Paths, TouchPaths
 from datalyr_notebook.journeys.touches import TouchRows, counting_options, direct_touches, touch_channels, touch_rows
 from datalyr_notebook.journeys.transforms import PathOption, Transform, read_transforms
 from datalyr_notebook.journeys.visits import find_visits
 from datalyr_notebook.journeys.windows import EVIDENCE, FEEDS, Journeys, Step, Window, find_journeys, in_journeys
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 Names = str | Iterable[str]
 

@@ -23,11 +23,10 @@ from datalyr_notebook.attribution.tables.totals import totals_table
 from datalyr_notebook.attribution.tables.transitions import transition_table
 from datalyr_notebook.attribution.uncertainty import intervals_table
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_table
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.journeys.touches import TouchRows, touch_rows, touch_table
 from datalyr_notebook.journeys.visits import find_visits
 from datalyr_notebook.journeys.windows import Journeys
-from datalyr_notebook.order import Flags
+from datalyr_notebook.order import Flags, Floats
 from datalyr_notebook.rendering import counted, table_html, table_text
 
 

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from datalyr_notebook.attribution.allocation import PathModel
 
 if TYPE_CHECKING:
-    from datalyr_notebook.journeys.paths import Floats, Paths
-
-Places = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+    from datalyr_notebook.journeys.paths import Paths
+    from datalyr_notebook.order import Flags, Floats, Ints
 
 
 def every(journeys: Paths) -> Flags:
@@ -27,21 +24,21 @@ def every(journeys: Paths) -> Flags:
     return np.ones(len(journeys.channel), dtype=bool)
 
 
-def first(journeys: Paths, flags: Flags) -> Places:
+def first(journeys: Paths, flags: Flags) -> Ints:
     """Per journey the first place with the flag, -1 where there is none."""
     ahead = np.append(np.flatnonzero(flags), [len(flags)])
     place = ahead[np.searchsorted(ahead[:-1], journeys.indptr[:-1], side="left")]
     return np.where(place < journeys.indptr[1:], place, -1)
 
 
-def last(journeys: Paths, flags: Flags) -> Places:
+def last(journeys: Paths, flags: Flags) -> Ints:
     """Per journey the last place with the flag, -1 where there is none."""
     behind = np.append([-1], np.flatnonzero(flags))
     place = behind[np.searchsorted(behind[1:], journeys.indptr[1:], side="left")]
     return np.where(place >= journeys.indptr[:-1], place, -1)
 
 
-def all_to(journeys: Paths, *choices: Places) -> Floats:
+def all_to(journeys: Paths, *choices: Ints) -> Floats:
     """All weight on the first choice that a journey has; a journey without touches has none."""
     chosen = np.full(len(journeys.indptr) - 1, -1, dtype=np.int64)
     for places in choices:
@@ -57,7 +54,7 @@ class Choice(NamedTuple):
     In words, ``{conversion}`` stands for the kind of conversion and ``{before}`` for the lookback.
     """
 
-    pick: Callable[[Paths, Flags], Places]
+    pick: Callable[[Paths, Flags], Ints]
     """``first`` or ``last``."""
     flags: Callable[[Any], Flags]
     """Which places it may be: of Journeys, or of Paths where order is enough."""
@@ -66,7 +63,7 @@ class Choice(NamedTuple):
     lacking: str = ""
     """What a journey without such a touch lacks, in words."""
 
-    def places(self, journeys: Paths) -> Places:
+    def places(self, journeys: Paths) -> Ints:
         """Per journey the place of the touch, -1 where there is none."""
         return self.pick(journeys, self.flags(journeys))
 

@@ -21,8 +21,8 @@ from datalyr_notebook.journeys.paths import summed
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
-    from datalyr_notebook.journeys.paths import Floats, Paths
-    from datalyr_notebook.order import Ints
+    from datalyr_notebook.journeys.paths import Paths
+    from datalyr_notebook.order import Floats, Ints
 
 MAX_CHANNELS: Final = 20
 """Two to this power are a million sets of channels, 8 MB a number."""

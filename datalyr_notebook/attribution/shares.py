@@ -13,13 +13,14 @@ from datalyr_notebook import errors
 from datalyr_notebook.attribution.allocation import PathModel
 from datalyr_notebook.attribution.credit import checked_shares
 from datalyr_notebook.attribution.protocol import ChannelTotals
-from datalyr_notebook.attribution.rules import Places, every, first, last
+from datalyr_notebook.attribution.rules import every, first, last
 from datalyr_notebook.journeys.paths import summed
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.paths import PathCounts
-    from datalyr_notebook.journeys.paths import Floats, Paths
+    from datalyr_notebook.journeys.paths import Paths
     from datalyr_notebook.journeys.windows import Journeys
+    from datalyr_notebook.order import Floats, Ints
 
 PER: Final = ("touch", "channel")
 
@@ -247,7 +248,7 @@ def by_channel(journeys: Paths) -> Floats:
     return shares
 
 
-def anchored(journeys: Paths, anchors: Sequence[tuple[Places, float]], *, rest: float) -> Floats:
+def anchored(journeys: Paths, anchors: Sequence[tuple[Ints, float]], *, rest: float) -> Floats:
     """Each anchor's share at its place, the rest shared by the other touches, renormalized in each journey."""
     shares, is_anchor = np.zeros(len(journeys.channel)), np.zeros(len(journeys.channel), dtype=bool)
     for place, share in anchors:
@@ -266,5 +267,5 @@ def _staged(journeys: Journeys, stages: tuple[str, ...], *, anchor: float) -> Fl
     return anchored(journeys, [(place, anchor) for place in places], rest=0.1)
 
 
-def _place(journeys: Journeys, position: Places) -> Places:
+def _place(journeys: Journeys, position: Ints) -> Ints:
     return np.where(position >= 0, journeys.indptr[:-1] + position, -1)

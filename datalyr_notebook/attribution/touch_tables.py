@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from datalyr_notebook import errors
 from datalyr_notebook.journeys.lookback import DAY_US
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.loading.encoding import encode, is_blank
 from datalyr_notebook.loading.normalize import check_columns
-from datalyr_notebook.order import Flags, Ints, by_group_and_time
+from datalyr_notebook.order import Flags, Floats, Ints, by_group_and_time
 
 Numbers: TypeAlias = npt.NDArray[np.integer]
 

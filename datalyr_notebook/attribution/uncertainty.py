@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datalyr_notebook.attribution.protocol import Refits, TouchModel
     from datalyr_notebook.attribution.reading import Population
     from datalyr_notebook.attribution.result import Attribution
-    from datalyr_notebook.journeys.paths import Floats
+    from datalyr_notebook.order import Floats
 
     Refit = Callable[[npt.NDArray[Any]], Sums]
 

@@ -14,8 +14,8 @@ from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.protocol import FittedModel, Model, TotalModel, TouchModel
 from datalyr_notebook.attribution.reading import Evidence, Reading, channel_groups, find_evidence, population
 from datalyr_notebook.journeys.conversions import rows_of_converters
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.notices import repeated, say
+from datalyr_notebook.order import Floats
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution

@@ -12,8 +12,8 @@ from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.groups import distinct_labels
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.result import Attribution
-from datalyr_notebook.journeys.paths import Floats, summed
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.journeys.paths import summed
+from datalyr_notebook.order import Flags, Floats, Ints
 
 STEP: Final = "channel_flow"
 METRICS: Final = ("conversions", "value")

@@ -16,7 +16,7 @@ from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
-from datalyr_notebook.journeys.paths import Floats
+from datalyr_notebook.order import Floats
 
 METRICS: Final = {
     "credit": "Credit (conversions' currency)",

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from datalyr_notebook.order import Floats
 
 COLUMNS: Final = ("bridged", "device", "user", "trait", "shared", "other")
 """From the left: devices that only a bridge ties, devices, users, trusted traits, shared devices, other persons."""
@@ -23,7 +24,6 @@ _CLEAR: Final = 16
 """Pixels between the middle of a node and a link that passes it: half a marker, its outline, half a line, a gap."""
 _MOST_BENDS: Final = 8
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Line: TypeAlias = tuple[Floats, Floats]
 """The points of a link: their x, and their y."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
@@ -14,6 +13,7 @@ from datalyr_notebook.figures.theme import shortened
 from datalyr_notebook.identity.identity_links import LinkCodes, find_links, in_order, link_table, take_links
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.order import Flags, Floats, Texts
 
 IDENTITY_GRAPH: Final = (
     schema.Column("part", "category", "node or link"),
@@ -88,7 +88,7 @@ def graph_table(graph: PersonGraph) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object).astype(dtypes)
 
 
-def _own_ids(members: Members, links: LinkCodes, mine: order.Ints) -> npt.NDArray[np.bool_]:
+def _own_ids(members: Members, links: LinkCodes, mine: order.Ints) -> Flags:
     """Per id whether it is this person's: on their rows, or without rows and tied to what is."""
     users, has_rows = len(members.users), np.zeros(len(members.users) + len(members.devices) + 1, dtype=bool)
     has_rows[members.user] = True
@@ -104,9 +104,7 @@ def _own_ids(members: Members, links: LinkCodes, mine: order.Ints) -> npt.NDArra
     return own
 
 
-def _nodes(
-    stitched: pd.DataFrame, members: Members, links: LinkCodes, own: npt.NDArray[np.bool_], mine: order.Ints
-) -> pd.DataFrame:
+def _nodes(stitched: pd.DataFrame, members: Members, links: LinkCodes, own: Flags, mine: order.Ints) -> pd.DataFrame:
     """One row an id: the person's own, and the ends of their links."""
     users = len(members.users)
     codes = np.union1d(np.flatnonzero(own), np.concatenate([links.one, links.other]))
@@ -161,7 +159,7 @@ def _nodes(
     return nodes.assign(rank=rank, label=label, key=_keys(nodes["kind"], nodes["id"]))
 
 
-def _whole(values: npt.NDArray[np.float64]) -> order.Ints:
+def _whole(values: Floats) -> order.Ints:
     """Microseconds of a reindexed column; missing = the smallest int64."""
     missing = np.isnan(values)
     whole: order.Ints = np.where(missing, 0, values).astype(np.int64)
@@ -180,8 +178,8 @@ def _persons(stitched: pd.DataFrame, members: Members, codes: order.Ints) -> ord
     return counts[codes]
 
 
-def _cells(events: pd.DataFrame, name: str, rows: order.Ints) -> npt.NDArray[np.object_]:
-    cells: npt.NDArray[np.object_] = np.full(len(rows), None, dtype=object)
+def _cells(events: pd.DataFrame, name: str, rows: order.Ints) -> Texts:
+    cells: Texts = np.full(len(rows), None, dtype=object)
     return events[name].iloc[rows].astype(object).to_numpy() if name in events.columns else cells
 
 

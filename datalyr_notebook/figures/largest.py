@@ -9,8 +9,7 @@ import pandas as pd
 
 from datalyr_notebook import schema
 from datalyr_notebook.attribution.groups import NOT_SET, distinct_labels
-from datalyr_notebook.journeys.paths import Floats
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 MOST_GROUPS: Final = 12
 """Groups that a figure tells apart, the rest of them among these; ``unattributed`` comes on top."""

@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Span: TypeAlias = tuple[float, float]
 """From one pixel to another."""
 

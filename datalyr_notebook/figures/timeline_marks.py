@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,7 @@ from datalyr_notebook.journeys.conversions import (
 )
 from datalyr_notebook.journeys.touches import touch_rows, touch_table
 from datalyr_notebook.journeys.visits import Visits, find_visits
-from datalyr_notebook.order import Ints
-
-Texts: TypeAlias = npt.NDArray[np.object_]
-Floats: TypeAlias = npt.NDArray[np.float64]
+from datalyr_notebook.order import Floats, Ints, Texts
 
 TIMELINE: Final = (
     schema.Column("lane", "category", "where the mark stands: a device, 'server' or 'no device'"),

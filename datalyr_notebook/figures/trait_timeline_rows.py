@@ -12,9 +12,9 @@ import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.figures.theme import shortened
-from datalyr_notebook.figures.timeline_axis import Axis, Floats, true_axis
+from datalyr_notebook.figures.timeline_axis import Axis, true_axis
 from datalyr_notebook.hashing import cell_text
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints
 
 TRAIT_TIMELINE: Final = (
     schema.Column("trait", "category", "the lane"),

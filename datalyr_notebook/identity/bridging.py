@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datalyr_notebook.identity.links import Bridges, Members
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Flags, Ints
 
 
 class BridgeAnswers(NamedTuple):
@@ -36,7 +36,7 @@ def no_answers() -> BridgeAnswers:
     return BridgeAnswers(none, none, none, none, none, none)
 
 
-def ends(bridges: Bridges, has_user: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+def ends(bridges: Bridges, has_user: Flags) -> tuple[Ints, Ints, Ints]:
     """The ends that can receive: (bridge, device, other device), for devices without a user of their own."""
     bridge = np.tile(np.arange(len(bridges.row)), 2)
     device = np.concatenate([bridges.app, bridges.web])

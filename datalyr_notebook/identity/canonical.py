@@ -17,7 +17,7 @@ from datalyr_notebook import order
 from datalyr_notebook.identity.components import EVER, connect
 from datalyr_notebook.identity.links import Members, Merges, first_seen
 from datalyr_notebook.identity.trusted_traits import is_email
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Flags, Ints
 
 
 class Canon(NamedTuple):
@@ -77,7 +77,7 @@ def name_groups(events: pd.DataFrame, members: Members, merges: Merges, group: I
     return named
 
 
-def _are_emails(names: pd.Index, users: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+def _are_emails(names: pd.Index, users: npt.NDArray[np.integer]) -> Flags:
     """Which of these users have an e-mail as their id."""
     flags = np.zeros(len(users), dtype=bool)
     told = names.take(users)

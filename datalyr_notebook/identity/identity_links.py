@@ -14,7 +14,7 @@ from datalyr_notebook.identity.collecting import find_evidence, find_trusted
 from datalyr_notebook.identity.links import DeviceAliases, Members, Merges, find_aliases, find_bridges, own_aliases
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.loading.normalize import as_canonical
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 
 
 class Shown(NamedTuple):
@@ -31,8 +31,8 @@ class LinkCodes(NamedTuple):
 
     one: Ints
     other: Ints
-    kind: npt.NDArray[np.object_]
-    value: npt.NDArray[np.object_]
+    kind: Texts
+    value: Texts
     """The shared value of a trait; None for other kinds."""
     row: Ints
     """The event that shows it first; -1 for a trait."""
@@ -153,7 +153,7 @@ def in_order(links: pd.DataFrame) -> pd.DataFrame:
     return links.iloc[inorder].reset_index(drop=True)
 
 
-def _cells(events: pd.DataFrame, column: str, rows: Ints) -> npt.NDArray[np.object_]:
+def _cells(events: pd.DataFrame, column: str, rows: Ints) -> Texts:
     """A column's cells on these rows, None for the row -1."""
     cells = np.full(len(rows), None, dtype=object)
     if column in events.columns:

@@ -16,7 +16,7 @@ import pandas as pd
 from datalyr_notebook import order, schema
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.loading.encoding import matches
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 
 BRIDGE_KINDS: Final = ("email", "ip")
 
@@ -65,9 +65,9 @@ class Merges(NamedTuple):
     known_from: Ints
     row: Ints
     """The ``$alias`` row; -1 for a trusted trait."""
-    value: npt.NDArray[np.object_]
+    value: Texts
     """The shared trait value; None for an alias."""
-    trait: npt.NDArray[np.object_]
+    trait: Texts
 
 
 class DeviceLinks(NamedTuple):
@@ -84,7 +84,7 @@ class Bridges(NamedTuple):
     row: Ints
     app: Ints
     web: Ints
-    kind: npt.NDArray[np.object_]
+    kind: Texts
     known_from: Ints
 
 
@@ -334,7 +334,7 @@ def find_bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...])
     return Bridges(rows[keep], app[keep], web[keep], kind[keep], known_from[keep])
 
 
-def _match_kind(told: pd.DataFrame) -> npt.NDArray[np.object_]:
+def _match_kind(told: pd.DataFrame) -> Texts:
     """The kind a row states: its match_method; the old merge event was always by e-mail; else None."""
     kind = np.full(len(told), None, dtype=object)
     if "match_method" in told.columns:

@@ -11,7 +11,7 @@ import pandas as pd
 from datalyr_notebook import order
 from datalyr_notebook.identity.links import Bridges, DeviceAliases, Members, Merges, own_aliases
 from datalyr_notebook.loading.encoding import matches
-from datalyr_notebook.order import Flags
+from datalyr_notebook.order import Flags, Ints, Texts
 
 Rows = TypeVar("Rows", DeviceAliases, Merges, Bridges)
 
@@ -19,9 +19,9 @@ Rows = TypeVar("Rows", DeviceAliases, Merges, Bridges)
 class TakenLinks(NamedTuple):
     """The columns id, other_id and kind of the links, one entry a link."""
 
-    id: npt.NDArray[np.object_]
-    other_id: npt.NDArray[np.object_]
-    kind: npt.NDArray[np.object_]
+    id: Texts
+    other_id: Texts
+    kind: Texts
 
     @classmethod
     def of(cls, links: pd.DataFrame) -> TakenLinks:
@@ -60,18 +60,16 @@ class TakenLinks(NamedTuple):
             left &= (bridges.kind != kind) | ~_among(bridges.app, bridges.web, pairs, len(members.devices))
         return _taken(bridges, left)
 
-    def _pairs(self, wanted: Flags, ids: pd.Index, others: pd.Index) -> npt.NDArray[np.int64]:
+    def _pairs(self, wanted: Flags, ids: pd.Index, others: pd.Index) -> Ints:
         """The wanted links as one number each: the place of the id, then of the other."""
         one = matches(pd.Index(self.id[wanted], dtype=object), ids)
         other = matches(pd.Index(self.other_id[wanted], dtype=object), others)
         known = (one >= 0) & (other >= 0)
-        pairs: npt.NDArray[np.int64] = one[known] * len(others) + other[known]
+        pairs: Ints = one[known] * len(others) + other[known]
         return pairs
 
 
-def _among(
-    one: npt.NDArray[np.integer], other: npt.NDArray[np.integer], pairs: npt.NDArray[np.int64], others: int
-) -> Flags:
+def _among(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer], pairs: Ints, others: int) -> Flags:
     if not len(pairs):
         return np.zeros(len(one), dtype=bool)
     return (one >= 0) & (other >= 0) & np.isin(one.astype(np.int64) * others + other, pairs)

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import Members, Merges, first_seen
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Ints, Texts
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _LONGEST: Final = 320
@@ -144,7 +143,7 @@ def _whole(numbers: Sequence[int]) -> Ints:
     return np.array(numbers, dtype=np.int64)
 
 
-def _objects(values: Sequence[object]) -> npt.NDArray[np.object_]:
+def _objects(values: Sequence[object]) -> Texts:
     return np.array(values, dtype=object)
 
 

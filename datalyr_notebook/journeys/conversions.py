@@ -16,7 +16,7 @@ from datalyr_notebook.journeys.event_keys import event_keys
 from datalyr_notebook.journeys.touches import check_options
 from datalyr_notebook.journeys.visits import Visits, find_visits, is_client
 from datalyr_notebook.notices import say
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints, Texts
 
 Mask: TypeAlias = npt.NDArray[np.bool_] | pd.Series
 Conversion: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str] | Mask] | Mask
@@ -51,9 +51,9 @@ class ConversionRows(NamedTuple):
     kind: Ints
     """Place in ``kinds``."""
     kinds: tuple[str, ...]
-    value: npt.NDArray[np.float64]
+    value: Floats
     """After refunds, converted; NaN where none was sent."""
-    currency: npt.NDArray[np.object_]
+    currency: Texts
     left_out: tuple[LeftOut, ...]
 
     def seen_from(self, rows: Ints) -> ConversionRows:
@@ -69,8 +69,8 @@ class _Orders(NamedTuple):
 
     row: Ints
     where: Ints
-    value: npt.NDArray[np.float64]
-    currency: npt.NDArray[np.object_]
+    value: Floats
+    currency: Texts
     refunds: Ints
     left_out: list[LeftOut]
 
@@ -270,17 +270,17 @@ def _named(stitched: pd.DataFrame, names: tuple[str, ...]) -> Flags:
     return rows
 
 
-def _value(stitched: pd.DataFrame) -> npt.NDArray[np.float64]:
+def _value(stitched: pd.DataFrame) -> Floats:
     if "value" not in stitched.columns:
         return np.full(len(stitched), np.nan)
     return stitched["value"].to_numpy(dtype=np.float64)
 
 
-def _currency(stitched: pd.DataFrame) -> npt.NDArray[np.object_]:
+def _currency(stitched: pd.DataFrame) -> Texts:
     if "currency" not in stitched.columns:
         return np.full(len(stitched), None, dtype=object)
     texts = np.append(stitched["currency"].cat.categories.astype(object).to_numpy(), [None])
-    coded: npt.NDArray[np.object_] = texts[order.codes(stitched, "currency")]
+    coded: Texts = texts[order.codes(stitched, "currency")]
     return coded
 
 
@@ -334,9 +334,7 @@ def _aside(stitched: pd.DataFrame, rows: Ints, reason: str) -> list[LeftOut]:
     return [LeftOut("conversion", reason, len(rows), math.fsum(value[~np.isnan(value)]))]
 
 
-def _rates(
-    currency: npt.NDArray[np.object_], refunds: npt.NDArray[np.object_], rates: Mapping[str, float] | None
-) -> dict[str | None, float]:
+def _rates(currency: Texts, refunds: Texts, rates: Mapping[str, float] | None) -> dict[str | None, float]:
     """What one unit of each currency is worth; a missing currency is filled in place with the only one."""
     present = {str(one) for one in (*currency, *refunds) if one is not None}
     lacking = np.array([one is None for one in currency], dtype=bool)
@@ -357,7 +355,7 @@ def _rates(
     return worth
 
 
-def _shown_currency(currency: npt.NDArray[np.object_], rates: Mapping[str, float] | None) -> npt.NDArray[np.object_]:
+def _shown_currency(currency: Texts, rates: Mapping[str, float] | None) -> Texts:
     """The currency of the values: their own, or with rates the one that is worth 1."""
     if rates is None:
         return currency
@@ -377,10 +375,10 @@ class _Refunds(NamedTuple):
 def _net(
     stitched: pd.DataFrame,
     refunds: _Refunds,
-    value: npt.NDArray[np.float64],
-    currency: npt.NDArray[np.object_],
+    value: Floats,
+    currency: Texts,
     rate: dict[str | None, float],
-) -> tuple[npt.NDArray[np.float64], Ints]:
+) -> tuple[Floats, Ints]:
     """Reduce each order by its refunds, floor 0; which refund rows found no order.
 
     A refund finds the order of its own person, else the only order with its order_id.

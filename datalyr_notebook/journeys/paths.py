@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from datalyr_notebook.order import Flags, Ints
-
-Floats = npt.NDArray[np.float64]
+from datalyr_notebook.order import Flags, Floats, Ints
 
 _BLOCK: Final = 65_536
 """Values that are summed at once: as many as stay in the processor's cache."""

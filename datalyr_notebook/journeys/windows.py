@@ -12,9 +12,9 @@ import pandas as pd
 from datalyr_notebook import errors, order
 from datalyr_notebook.journeys.conversions import ConversionRows
 from datalyr_notebook.journeys.lookback import DAY_US, UNLIMITED, Lookback
-from datalyr_notebook.journeys.paths import Floats, TouchPaths
+from datalyr_notebook.journeys.paths import TouchPaths
 from datalyr_notebook.journeys.touches import TouchRows, touch_column
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 FEEDS: Final = ("every", "next")
 """Which conversions look back on a touch: all of them, or the first after it alone."""

@@ -22,7 +22,7 @@ from datalyr_notebook.lint.trait_facts import TraitFacts, read_traits
 from datalyr_notebook.loading.encoding import from_numbers, matches
 from datalyr_notebook.loading.normalize import SPELLINGS, as_canonical, as_sent
 from datalyr_notebook.loading.report import LoadReport
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 PURCHASE: Final = ("purchase",)
 """Events whose value a finding counts: the default conversion of the package."""
@@ -57,7 +57,7 @@ class Table:
         return order.microseconds(self.frame)
 
     @cached_property
-    def value(self) -> npt.NDArray[np.float64]:
+    def value(self) -> Floats:
         """Each row's value, NaN where there is none."""
         if "value" not in self.frame.columns:
             return np.full(len(self.frame), np.nan)

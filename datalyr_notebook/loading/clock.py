@@ -14,9 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalyr_notebook.loading.encoding import arrow_text_only
-
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from datalyr_notebook.order import Flags, Ints
 
 MISSING: Final = int(np.iinfo(np.int64).min)
 

@@ -27,7 +27,8 @@ import pyarrow.compute as pc
 from datalyr_notebook import errors, schema
 from datalyr_notebook.loading import addresses, hosts, layers
 from datalyr_notebook.loading.encoding import as_text
-from datalyr_notebook.loading.layers import Coded, Flags, Numbers
+from datalyr_notebook.loading.layers import Coded
+from datalyr_notebook.order import Codes, Flags
 
 TAGS: Final = ("source", "medium", "campaign", "term", "content")
 
@@ -77,7 +78,7 @@ class _Sdks(NamedTuple):
 class _Found(NamedTuple):
     """The addresses of all rows, each distinct one read once."""
 
-    codes: Numbers
+    codes: Codes
     clues: list[addresses.Clues]
 
 
@@ -232,7 +233,7 @@ def _app(flat: pd.DataFrame, mobile: Flags) -> _App:
 
 def _found(page: Coded | None, app: _App) -> _Found | None:
     """One list of clues for all addresses; a row has at most one address that counts."""
-    codes: Numbers | None = None
+    codes: Codes | None = None
     clues: list[addresses.Clues] = []
     for column, read in (
         (page, addresses.read_page),

@@ -10,21 +10,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from datalyr_notebook import schema
 from datalyr_notebook.loading.encoding import encode
-
-Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int32]
+from datalyr_notebook.order import Codes, Flags
 
 
 class Coded(NamedTuple):
     """A text column as codes into its distinct, trimmed texts; -1 = absent."""
 
-    codes: Numbers
+    codes: Codes
     texts: list[str]
 
     @property
@@ -48,7 +45,7 @@ def column(frame: pd.DataFrame, name: str) -> Coded | None:
     return tidied(codes.astype(np.int32, copy=False), few.cat.categories.tolist())
 
 
-def tidied(codes: Numbers, texts: Sequence[str | None]) -> Coded | None:
+def tidied(codes: Codes, texts: Sequence[str | None]) -> Coded | None:
     """Codes into texts that may be blank, untrimmed, repeated or None, as a Coded column."""
     places: dict[str, int] = {}
     place_of: dict[str | None, int] = {}
@@ -124,12 +121,12 @@ def has(
     return flags_at([text not in barring and (among is None or text in among) for text in folded], texts.codes)
 
 
-def numbers_at(values: Sequence[int], codes: Numbers) -> Numbers:
+def numbers_at(values: Sequence[int], codes: Codes) -> Codes:
     """The number that stands for each row's code, -1 where the row has none."""
     return np.array([*values, -1], dtype=np.int32)[codes]
 
 
-def flags_at(values: Sequence[bool], codes: Numbers) -> Flags:
+def flags_at(values: Sequence[bool], codes: Codes) -> Flags:
     """The flag that stands for each row's code, False where the row has none."""
     return np.array([*values, False], dtype=bool)[codes]
 

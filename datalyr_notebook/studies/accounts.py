@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
@@ -21,9 +20,7 @@ from datalyr_notebook.attribution.reading import Evidence, Reading, find_evidenc
 from datalyr_notebook.identity.stitching import Persons
 from datalyr_notebook.journeys.counted import asked_rows
 from datalyr_notebook.journeys.windows import Journeys
-from datalyr_notebook.order import Flags, Ints
-
-Floats = npt.NDArray[np.float64]
+from datalyr_notebook.order import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +24,7 @@ from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.journeys.lookback import LookbackOption
 from datalyr_notebook.journeys.transforms import PathOption
 from datalyr_notebook.loading.normalize import as_canonical
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.accounts import Account, Accounting, Baseline, Credited, baseline_account, other_account
 from datalyr_notebook.studies.difference import study_rule
@@ -206,7 +205,7 @@ class _Findings:
     """Devices with a difference: their codes; the other arrays have an entry each."""
     events: Ints
     conversions: Ints
-    value: npt.NDArray[np.float64]
+    value: Floats
 
 
 def _findings(account: Account, baseline: Baseline) -> _Findings:
@@ -238,7 +237,7 @@ def _findings(account: Account, baseline: Baseline) -> _Findings:
     )
 
 
-def _moved_conversions(account: Account, baseline: Baseline) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _moved_conversions(account: Account, baseline: Baseline) -> tuple[Ints, Floats]:
     """Conversions whose person, channels or value are not the baseline's: the row that tells the device, the value."""
     one, other = baseline.account.credited, account.credited
     if other is one:

@@ -8,7 +8,6 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
@@ -19,11 +18,9 @@ from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.journeys.conversions import Conversion, conversion_keys
 from datalyr_notebook.notices import repeated
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints, Texts
 from datalyr_notebook.rendering import counted, table_html, table_text
-from datalyr_notebook.studies.moves import Floats, Moves, Owners, find_moves, find_owners, find_shares
-
-Texts = npt.NDArray[np.object_]
+from datalyr_notebook.studies.moves import Moves, Owners, find_moves, find_owners, find_shares
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -19,10 +19,9 @@ from datalyr_notebook.attribution.uncertainty import Entries, check_options, fin
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.journeys.paths import Floats
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.difference import (
     Crediting,

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
@@ -14,7 +13,7 @@ from datalyr_notebook.identity.matched import is_matched
 from datalyr_notebook.journeys.calendar import CALENDAR, periods
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
 _TOLD_BY_COPY: Final = ("anonymous_id", "sdk", "device_type")
 """What find_conversions takes from the first copy that a client sent."""
@@ -142,15 +141,13 @@ def _people(stitched: pd.DataFrame, group: Ints, matched: Flags) -> tuple[Ints, 
     return group[first], matched[first]
 
 
-def _sums(
-    group: Ints, known: Flags, groups: int, weight: npt.NDArray[np.float64] | None = None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _sums(group: Ints, known: Flags, groups: int, weight: Floats | None = None) -> tuple[Floats, Floats]:
     """Per group all of it, and what of it belongs to known users."""
     each = np.ones(len(group)) if weight is None else weight
     whole, part = (np.bincount(group, one, minlength=groups).astype(np.float64) for one in (each, each * known))
     return whole, part
 
 
-def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    share: npt.NDArray[np.float64] = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def _share(part: Floats, whole: Floats) -> Floats:
+    share: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return share

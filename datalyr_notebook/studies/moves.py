@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.loading.encoding import matches
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Floats, Ints
 
-Floats = npt.NDArray[np.float64]
 _TOLERANCE = 1e-9
 """Weights that differ by less are the same: sums in another order differ in the last bits."""
 

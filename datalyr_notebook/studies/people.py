@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
@@ -15,7 +14,7 @@ from datalyr_notebook.identity.links import find_members
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
 from datalyr_notebook.notices import say
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 from datalyr_notebook.traits import merge_traits
 
 NAMING_VIA = ("own", "last", "graph")
@@ -115,10 +114,10 @@ def _listed(stitched: pd.DataFrame, column: str, counts: Flags) -> pd.Series:
     return pd.Series(lists, dtype=object)
 
 
-def _texts(stitched: pd.DataFrame, column: str) -> npt.NDArray[np.object_]:
+def _texts(stitched: pd.DataFrame, column: str) -> Texts:
     if column not in stitched.columns:
         return np.zeros(0, dtype=object)
-    texts: npt.NDArray[np.object_] = stitched[column].cat.categories.astype(object).to_numpy()
+    texts: Texts = stitched[column].cat.categories.astype(object).to_numpy()
     return texts
 
 

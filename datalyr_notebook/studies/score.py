@@ -26,7 +26,7 @@ from datalyr_notebook.identity.stitching import stitch, stitch_each
 from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated, say
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.difference import study_rule
 
@@ -215,7 +215,7 @@ def _without_users(events: pd.DataFrame, rows: Ints) -> pd.DataFrame:
     return events.assign(user_id=users)
 
 
-def _half(logins: pd.DataFrame, within: list[str], unit: str, devices: npt.NDArray[np.object_], seed: int) -> Flags:
+def _half(logins: pd.DataFrame, within: list[str], unit: str, devices: Texts, seed: int) -> Flags:
     """Which logins are in the half of the units with the smaller hashes, group by group."""
     key = [*within, unit]
     units = logins[key].drop_duplicates()

@@ -8,14 +8,13 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
 from datalyr_notebook.hashing import cell_text
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 
-Objects: TypeAlias = npt.NDArray[np.object_]
+Objects: TypeAlias = Texts
 
 IDENTIFY: Final = ("$identify",)
 NULL: Final = "null"

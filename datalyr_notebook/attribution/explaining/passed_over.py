@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
@@ -13,7 +12,7 @@ from datalyr_notebook.attribution.reading import selections
 from datalyr_notebook.journeys.lookback import Lookback
 from datalyr_notebook.journeys.paths import TouchPaths
 from datalyr_notebook.journeys.touches import touch_column
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
@@ -42,7 +41,7 @@ def persons_touches(result: Attribution, journey: int) -> PersonsTouches:
     return PersonsTouches(touch, place[touch], time[row] - time[found.touches.row[touch]])
 
 
-def why_not(result: Attribution, journey: int, mine: PersonsTouches, kind: str) -> npt.NDArray[np.object_]:
+def why_not(result: Attribution, journey: int, mine: PersonsTouches, kind: str) -> Texts:
     """Per touch of the person why this conversion's journey does not have it; None where it does.
 
     ``kind``: what the conversion is called.

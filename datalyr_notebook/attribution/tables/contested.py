@@ -11,8 +11,7 @@ import pandas as pd
 from datalyr_notebook import schema
 from datalyr_notebook.attribution.credit import TOLERANCE
 from datalyr_notebook.journeys.conversions import conversion_keys
-from datalyr_notebook.journeys.paths import Floats
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.groups import Groups

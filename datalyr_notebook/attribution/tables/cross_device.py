@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.journeys.paths import Floats, summed
+from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.journeys.touches import touch_column
 from datalyr_notebook.journeys.visits import is_client
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Floats, Ints, Texts
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
@@ -21,7 +20,6 @@ UNKNOWN: Final = "unknown"
 """The device_type of events that do not tell theirs."""
 DEVICES: Final = ("same device", "other device", "unknown device", "no touch")
 """Whether a touch happened on the device of its conversion, told by anonymous_id."""
-Texts = npt.NDArray[np.object_]
 
 _SAME, OTHER, _UNKNOWN_DEVICE, _NO_TOUCH = range(len(DEVICES))
 

@@ -11,8 +11,8 @@ import pandas as pd
 from datalyr_notebook import options, schema
 from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
 from datalyr_notebook.journeys.lookback import DAY_US
-from datalyr_notebook.journeys.paths import Floats, summed
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.journeys.paths import summed
+from datalyr_notebook.order import Flags, Floats, Ints
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution

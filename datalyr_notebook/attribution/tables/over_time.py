@@ -11,7 +11,8 @@ import pandas as pd
 from datalyr_notebook import errors, options, order
 from datalyr_notebook.attribution.groups import grouping, touch_groups
 from datalyr_notebook.journeys.calendar import CALENDAR, periods
-from datalyr_notebook.journeys.paths import Floats, summed
+from datalyr_notebook.journeys.paths import summed
+from datalyr_notebook.order import Floats
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution

@@ -11,7 +11,7 @@ import pandas as pd
 from datalyr_notebook.attribution.credit import Sums, sum_credit
 from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.protocol import TotalModel
-from datalyr_notebook.journeys.paths import Floats
+from datalyr_notebook.order import Floats
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.groups import Groups

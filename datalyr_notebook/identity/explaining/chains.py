@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Flags, Ints
 
 _FAR = np.iinfo(np.int64).max
 
@@ -106,7 +105,7 @@ def _steps(graph: Graph, distance: Ints, target: int) -> list[_Steps]:
     return steps[::-1]
 
 
-def _only(part: _Steps, keep: npt.NDArray[np.bool_]) -> _Steps:
+def _only(part: _Steps, keep: Flags) -> _Steps:
     return _Steps(part.near[keep], part.far[keep], part.link[keep])
 
 
