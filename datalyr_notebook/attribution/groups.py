@@ -53,10 +53,17 @@ def touch_groups(result: Attribution, names: tuple[str, ...]) -> Groups:
         name: pd.Series(np.append(values, [schema.UNATTRIBUTED]), dtype=object).astype(schema.TEXT)
         for name, values in texts.items()
     }
-    labels = (
-        " / ".join(NOT_SET if pd.isna(text) else str(text) for text in row) for row in zip(*texts.values(), strict=True)
-    )
+    labels = (group_label(row) for row in zip(*texts.values(), strict=True))
     return Groups(number, pd.DataFrame(table), distinct_labels(labels))
+
+
+def group_label(values: Iterable[object]) -> str:
+    """One text for a group: its values, one a grouping column.
+
+    >>> group_label(["google", None])
+    'google / (not set)'
+    """
+    return " / ".join(NOT_SET if pd.isna(value) else str(value) for value in values)  # type: ignore[call-overload]
 
 
 def distinct_labels(labels: Iterable[str]) -> tuple[str, ...]:

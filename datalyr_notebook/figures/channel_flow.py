@@ -14,17 +14,17 @@ import plotly.graph_objects as go
 from datalyr_notebook import options
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.tables.journeys import NO_TOUCH
 from datalyr_notebook.figures.channel_flow_rows import (
     CONVERSION,
     EARLIER,
     NO_CONVERSION,
-    NO_TOUCH,
-    OTHERS,
     STEP,
     flow_links,
     flowing,
     path_counts,
 )
+from datalyr_notebook.figures.largest import OTHERS
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import BLANK, INK, TEXT_SIZE, channel_color, escaped, shortened, themed
 

@@ -12,14 +12,14 @@ from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.groups import distinct_labels
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.result import Attribution
+from datalyr_notebook.attribution.tables.journeys import NO_TOUCH
+from datalyr_notebook.figures.largest import OTHERS
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.order import Flags, Floats, Ints
 
 STEP: Final = "channel_flow"
 METRICS: Final = ("conversions", "value")
 """What the width of a link stands for."""
-OTHERS: Final = "other channels"
-NO_TOUCH: Final = "(no touch)"
 EARLIER: Final = "earlier touches"
 CONVERSION: Final = "Conversion"
 NO_CONVERSION: Final = "No conversion"

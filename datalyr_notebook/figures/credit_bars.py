@@ -14,8 +14,16 @@ import plotly.graph_objects as go
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.largest import largest
-from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.layout import (
+    group_colors,
+    hatched,
+    headed,
+    legend_below,
+    legend_height,
+    rows_of_bars,
+    say_empty,
+)
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.order import Floats
 
 METRICS: Final = {
@@ -50,7 +58,7 @@ def credit_bars_data(totals: pd.DataFrame | Attribution, *, metric: str = "credi
     """The rows that :func:`credit_bars` draws, one a model and group, in the columns of ``CREDIT_BARS``.
 
     Models stand as they were asked for, groups by what they earn under the first model, the largest
-    first; every group has a row under every model. Groups beyond ``MOST_GAPS`` are added up, and so
+    first; every group has a row under every model. Groups beyond ``MOST_GROUPS`` are added up, and so
     without an interval; ``unattributed`` comes last. Parameters and errors are those of
     :func:`credit_bars`.
 
@@ -113,7 +121,7 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
     -------
     plotly.graph_objects.Figure
         A group of bars for each channel (several grouping columns are joined by " / "), the largest on top;
-        beyond ``MOST_GAPS`` the rest are one group. One model: bars have their channels' colors; several:
+        beyond ``MOST_GROUPS`` the rest are one group. One model: bars have their channels' colors; several:
         each has a color and hatching of its own. Intervals are error bars.
 
     Raises
@@ -150,15 +158,7 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
         showlegend=len(models) > 1,
     )
     figure.update_xaxes(title=METRICS[metric], tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
-    figure.update_yaxes(
-        title=escaped(shown.capitalize()),
-        range=[max(len(groups), 1) - 0.5, -0.5],
-        tickvals=list(range(len(groups))),
-        ticktext=[escaped(shortened(group, 28)) for group in groups],
-        tickfont={"size": TEXT_SIZE},
-        showgrid=False,
-        automargin=True,
-    )
+    rows_of_bars(figure, escaped(shown.capitalize()), [escaped(shortened(group, 28)) for group in groups])
     if not groups:
         say_empty(figure, "No conversion counts.")
     return figure
@@ -229,7 +229,7 @@ def _hovers(own: pd.DataFrame, metric: str) -> list[str]:
         if not np.isnan(low):
             sure = "" if np.isnan(level) else f"{level:.0%} "
             lines.append(f"{sure}interval: {_number(low)} to {_number(high)}")
-        hovers.append("<br>".join(escaped(line) for line in lines))
+        hovers.append(escaped_lines(lines))
     return hovers
 
 

@@ -17,8 +17,16 @@ from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.tables.over_time import PeriodCredit, credit_by_period
 from datalyr_notebook.figures.credit_bars import METRICS
 from datalyr_notebook.figures.largest import largest
-from datalyr_notebook.figures.layout import group_colors, hatched, headed, legend_below, legend_height, say_empty
-from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.layout import (
+    group_colors,
+    hatched,
+    headed,
+    legend_below,
+    legend_height,
+    period_axis,
+    say_empty,
+)
+from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, escaped_lines, shortened, themed
 
 CREDIT_PERIODS: Final = (
     schema.Column("start", schema.TIME, "start of the period, UTC"),
@@ -28,8 +36,6 @@ CREDIT_PERIODS: Final = (
 )
 
 _STEP: Final = "credit_over_time"
-_MOST_TICKS: Final = 8
-"""Dates that fit under a figure 700 pixels wide."""
 _DAYS: Final = {"day": 1, "week": 7, "month": 28}
 """The shortest period of the kind, so that bars never overlap."""
 _DAY_MS: Final = 86_400_000
@@ -137,16 +143,8 @@ def credit_over_time(
         showlegend=True,
     )
     starts = earned.starts.tz_localize(None)
-    figure.update_xaxes(
-        title=f"Start of the {period} of the {date} (UTC)",
-        type="date",
-        tickvals=starts[:: -(-len(starts) // _MOST_TICKS) or 1].to_numpy(),
-        tickformat="%b %Y" if period == "month" else "%b %d\n%Y",
-        tickfont={"size": TEXT_SIZE},
-        range=_range(starts, period),
-        showgrid=False,
-        automargin=True,
-    )
+    period_axis(figure, f"Start of the {period} of the {date} (UTC)", starts, period)
+    figure.update_xaxes(range=_range(starts, period), showgrid=False)
     figure.update_yaxes(title=METRICS[metric], tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
     if not stacked.labels:
         say_empty(figure, "No conversion counts.")
@@ -199,8 +197,11 @@ def _segment(stacked: _Stacked, place: int, period: str, metric: str) -> go.Bar:
     label = stacked.labels[place]
     own = stacked.rows[stacked.rows["group"] == label]
     hovers = [
-        f"{shortened(label, 60)}<br>{period} from {start:%b} {start.day}, {start.year}<br>"
-        f"{metric} {amount:,.2f}" + ("" if np.isnan(share) else f" ({share:.1%} of the {period})")
+        [
+            shortened(label, 60),
+            f"{period} from {start:%b} {start.day}, {start.year}",
+            f"{metric} {amount:,.2f}" + ("" if np.isnan(share) else f" ({share:.1%} of the {period})"),
+        ]
         for start, amount, share in zip(own["start"], own["amount"], own["share"], strict=True)
     ]
     return go.Bar(
@@ -209,7 +210,7 @@ def _segment(stacked: _Stacked, place: int, period: str, metric: str) -> go.Bar:
         y=own["amount"].to_numpy(),
         width=0.85 * _DAYS[period] * _DAY_MS,
         name=escaped(shortened(label)),
-        hovertext=["<br>".join(escaped(line) for line in hover.split("<br>")) for hover in hovers],
+        hovertext=[escaped_lines(hover) for hover in hovers],
         hoverinfo="text",
         marker=hatched(stacked.colors[place], place),
         meta={"group": escaped(label)},

@@ -15,7 +15,7 @@ from datalyr_notebook import schema
 from datalyr_notebook.figures.identity_graph_layout import Line, Place, route_links
 from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
 from datalyr_notebook.figures.layout import headed, legend_below
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.identity.persons import find_person
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
@@ -255,7 +255,7 @@ def _node_hover(row: dict[str, Any]) -> str:
         f"sdk: {shortened(row['sdk'], 40)}" if row["sdk"] else "",
         f"device_type: {shortened(row['device_type'], 40)}" if row["device_type"] else "",
     ]
-    return "<br>".join(escaped(line) for line in lines if line)
+    return escaped_lines(lines)
 
 
 def _link_hover(row: dict[str, Any]) -> str:
@@ -265,7 +265,7 @@ def _link_hover(row: dict[str, Any]) -> str:
         f"known from {row['known_from']:%Y-%m-%d %H:%M:%S UTC}",
         f"sdk: {shortened(row['sdk'])}" if isinstance(row["sdk"], str) else "",
     ]
-    return "<br>".join(escaped(line) for line in lines if line)
+    return escaped_lines(lines)
 
 
 def _span(row: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import schema
-from datalyr_notebook.attribution.groups import NOT_SET, distinct_labels
+from datalyr_notebook.attribution.groups import distinct_labels, group_label
 from datalyr_notebook.order import Flags, Floats, Ints
 
 MOST_GROUPS: Final = 12
@@ -46,7 +46,7 @@ def largest(groups: pd.DataFrame, amounts: Floats) -> Shown:
     >>> largest(groups, np.array([[1.0], [9.0], [3.0]])).labels
     ('Direct', 'Email', 'unattributed')
     """
-    labels = [_label(row) for row in groups.itertuples(index=False)]
+    labels = [group_label(row) for row in groups.itertuples(index=False)]
     is_alone = np.logical_and.reduce([groups[name] == schema.UNATTRIBUTED for name in groups.columns])
     by_name = np.array(sorted(range(len(labels)), key=labels.__getitem__), dtype=np.int64)
     named = by_name[~is_alone[by_name]]
@@ -67,7 +67,3 @@ def largest(groups: pd.DataFrame, amounts: Floats) -> Shown:
     is_rest = np.zeros(len(told), dtype=bool)
     is_rest[len(kept) : len(kept) + has_rest] = True
     return Shown(place, distinct_labels(told), is_rest)
-
-
-def _label(row: tuple[object, ...]) -> str:
-    return " / ".join(NOT_SET if pd.isna(value) else str(value) for value in row)  # type: ignore[call-overload]

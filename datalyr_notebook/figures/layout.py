@@ -1,10 +1,11 @@
-"""What figures share: the heading, a legend below, hatching, and the sentence in an empty one."""
+"""What figures share: the heading, a legend below, axes, hatching, and the sentence in an empty one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import schema
@@ -15,6 +16,8 @@ LEGEND_LINE: Final = 19
 LEGEND_COLUMNS: Final = 4
 """Pixels from one line of the legend to the next, and how many names fit into a line of a narrow figure."""
 
+_MOST_DATES: Final = 8
+"""Dates that fit under a figure 700 pixels wide."""
 _PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
 _HATCHING: Final = "rgba(255, 255, 255, 0.35)"
 _REST: Final = "rgba(122, 122, 122, 0.5)"
@@ -57,6 +60,31 @@ def legend_below(figure: go.Figure) -> None:
 def legend_height(names: int) -> int:
     """Pixels that so many names take in a legend below."""
     return LEGEND_LINE * -(-names // LEGEND_COLUMNS)
+
+
+def rows_of_bars(figure: go.Figure, title: str | None, labels: list[str]) -> None:
+    """Give a figure of horizontal bars its vertical axis, the first row on top, in place; ``labels``: escaped."""
+    figure.update_yaxes(
+        title=title,
+        range=[max(len(labels), 1) - 0.5, -0.5],
+        tickvals=list(range(len(labels))),
+        ticktext=labels,
+        tickfont={"size": TEXT_SIZE},
+        showgrid=False,
+        automargin=True,
+    )
+
+
+def period_axis(figure: go.Figure, title: str, starts: pd.DatetimeIndex, period: str) -> None:
+    """Give a figure over days, weeks or months its horizontal axis, in place; ``starts``: in order, without zone."""
+    figure.update_xaxes(
+        title=title,
+        type="date",
+        tickvals=starts[:: -(-len(starts) // _MOST_DATES) or 1].to_numpy(),
+        tickformat="%b %Y" if period == "month" else "%b %d\n%Y",
+        tickfont={"size": TEXT_SIZE},
+        automargin=True,
+    )
 
 
 def hatched(color: str | list[str], place: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import options, schema
-from datalyr_notebook.figures.layout import headed, legend_below, say_empty
+from datalyr_notebook.figures.layout import headed, legend_below, period_axis, say_empty
 from datalyr_notebook.figures.theme import PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.identity.persons import as_stitched
 from datalyr_notebook.journeys.calendar import CALENDAR
@@ -35,8 +35,6 @@ MATCH_LINES: Final = (
     schema.Column("share", "float64", "the matched share that is drawn, 0 to 1; NaN of nothing"),
 )
 
-_MOST_TICKS: Final = 8
-"""Dates that fit under a figure 700 pixels wide."""
 _STEP: Final = "match_rate_over_time"
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px", "2px 2px")
 _MARKERS: Final = ("circle", "diamond", "square", "triangle-up", "cross", "x", "triangle-down", "star")
@@ -139,14 +137,7 @@ def match_rate_over_time(
         showlegend=split is not None,
     )
     periods = rows["start"].drop_duplicates().sort_values().dt.tz_localize(None)
-    figure.update_xaxes(
-        title=f"Start of the {by} (UTC)",
-        type="date",
-        tickvals=periods.iloc[:: -(-len(periods) // _MOST_TICKS) or 1].to_numpy(),
-        tickformat="%b %Y" if by == "month" else "%b %d\n%Y",
-        tickfont={"size": TEXT_SIZE},
-        automargin=True,
-    )
+    period_axis(figure, f"Start of the {by} (UTC)", pd.DatetimeIndex(periods), by)
     figure.update_yaxes(
         title=f"Matched share of {measure}", range=[-0.03, 1.06], tickformat=".0%", tickfont={"size": TEXT_SIZE}
     )

@@ -15,7 +15,7 @@ from datalyr_notebook import errors, schema
 from datalyr_notebook.attribution.comparison import ModelComparison
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import headed, say_empty
-from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.rendering import counted
 
 MODEL_CELLS: Final = (
@@ -155,7 +155,7 @@ def _heatmap(cells: pd.DataFrame, models: int, comparison: ModelComparison) -> g
         lines = [f"{shortened(group, 60)}, {shortened(model)}", f"{comparison.metric} {amount:,.2f} ({part:.1%})"]
         lines += [] if np.isnan(rank) else [f"rank {rank:.0f} of {ranked}"]
         lines.append(f"models are up to {spread * 100:.1f} points apart")
-        hovers.append("<br>".join(escaped(line) for line in lines))
+        hovers.append(escaped_lines(lines))
     return go.Heatmap(
         z=share,
         x=np.arange(share.shape[1]),

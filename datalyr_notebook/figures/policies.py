@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
 from datalyr_notebook.figures.largest import largest
-from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, say_empty
-from datalyr_notebook.figures.theme import TEXT_SIZE, channel_color, escaped, shortened, themed
+from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, rows_of_bars, say_empty
+from datalyr_notebook.figures.theme import TEXT_SIZE, channel_color, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.studies.compare import PolicyComparison
 
 POLICY_BARS: Final = (
@@ -101,15 +101,7 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
         margin={"t": 70, "b": 10, "l": 40, "r": 20},
     )
     figure.update_xaxes(title="Credit", tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
-    figure.update_yaxes(
-        title="Policy",
-        range=[max(len(shown), 1) - 0.5, -0.5],
-        tickvals=list(range(len(shown))),
-        ticktext=[_label(name, told[name], comparison.baseline) for name in shown],
-        tickfont={"size": TEXT_SIZE},
-        showgrid=False,
-        automargin=True,
-    )
+    rows_of_bars(figure, "Policy", [_label(name, told[name], comparison.baseline) for name in shown])
     if not channels:
         say_empty(figure, "No conversion counts.")
     return figure
@@ -119,8 +111,12 @@ def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
     """One channel across all bars."""
     rows = bars[bars["channel"] == channel]
     hovers = [
-        f"{row.policy}: {shortened(row.channel)}<br>credit {row.credit:,.2f} ({row.share:.1%})"
-        f"<br>{row.change:+,.2f} against the baseline<br>{row.match_rate:.1%} of events matched"
+        [
+            f"{row.policy}: {shortened(row.channel)}",
+            f"credit {row.credit:,.2f} ({row.share:.1%})",
+            f"{row.change:+,.2f} against the baseline",
+            f"{row.match_rate:.1%} of events matched",
+        ]
         for row in rows.itertuples(index=False)
     ]
     return go.Bar(
@@ -133,7 +129,7 @@ def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
         insidetextanchor="middle",
         textangle=0,
         textfont={"size": TEXT_SIZE, "color": "#FFFFFF"},
-        hovertext=["<br>".join(escaped(line) for line in hover.split("<br>")) for hover in hovers],
+        hovertext=[escaped_lines(hover) for hover in hovers],
         hoverinfo="text",
         marker=hatched(channel_color(channel), place),
         meta={"channel": escaped(channel)},

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
 from datalyr_notebook.figures.largest import largest
-from datalyr_notebook.figures.layout import headed, legend_below, say_empty
+from datalyr_notebook.figures.layout import headed, legend_below, rows_of_bars, say_empty
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
 from datalyr_notebook.studies.impact import StitchingImpact
 
@@ -105,18 +105,10 @@ def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) 
         rangemode="tozero",
         automargin=True,
     )
-    figure.update_yaxes(
-        title="Channel" if impact.credit.columns[0] == "channel" else None,
-        range=[max(len(rows), 1) - 0.5, -0.5],
-        tickvals=list(range(len(rows))),
-        ticktext=[
-            f"{escaped(shortened(name))}<br>{change}"
-            for name, change in zip(rows["group"], _changes(rows), strict=True)
-        ],
-        tickfont={"size": TEXT_SIZE},
-        showgrid=False,
-        automargin=True,
-    )
+    labels = [
+        f"{escaped(shortened(name))}<br>{change}" for name, change in zip(rows["group"], _changes(rows), strict=True)
+    ]
+    rows_of_bars(figure, "Channel" if impact.credit.columns[0] == "channel" else None, labels)
     if not len(rows):
         say_empty(figure, "No conversion counts.")
     return figure

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
 import plotly.graph_objects as go
@@ -101,6 +102,15 @@ def shortened(value: object, width: int = 24) -> str:
         tail = (width - 1) // 2
         text = f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
     return _UNSAFE.sub("�", text)
+
+
+def escaped_lines(lines: Iterable[str]) -> str:
+    """Several lines of plain text, as hovering shows them; blank ones are left away.
+
+    >>> escaped_lines(["<b>", "", "2 touches"])
+    '&lt;b&gt;<br>2 touches'
+    """
+    return "<br>".join(escaped(line) for line in lines if line)
 
 
 def escaped(text: str) -> str:

@@ -21,6 +21,7 @@ from datalyr_notebook.figures.theme import (
     TEXT_SIZE,
     channel_color,
     escaped,
+    escaped_lines,
     shortened,
 )
 from datalyr_notebook.figures.timeline_axis import Axis
@@ -167,5 +168,5 @@ def _hovers(timeline: Timeline) -> list[str]:
             f"given to this person by: {shortened(told['person_via'])}" if told["person_via"] else "",
             "" if since is pd.NaT else f"known since {since:%Y-%m-%d %H:%M:%S %Z}",
         ]
-        hovers.append("<br>".join(escaped(line) for line in lines if line))
+        hovers.append(escaped_lines(lines))
     return hovers

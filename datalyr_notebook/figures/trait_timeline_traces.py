@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook.figures.theme import BLANK, INK, PALETTE, TEXT_SIZE, escaped, shortened
+from datalyr_notebook.figures.theme import BLANK, INK, PALETTE, TEXT_SIZE, escaped, escaped_lines, shortened
 from datalyr_notebook.figures.timeline_axis import WIDTH, Axis, Span, take, width_of
 from datalyr_notebook.figures.trait_timeline_rows import TraitTimeline, value_text
 from datalyr_notebook.order import Flags, Ints
@@ -126,7 +126,7 @@ def _hovers(timeline: TraitTimeline) -> list[str]:
     for trait, value, state, begin, end in zip(rows["trait"], rows["value"], rows["state"], *times, strict=True):
         until = f"replaced {end:{_CLOCK}}" if state == "replaced" else state
         lines = [shortened(trait, 60), *textwrap.wrap(value_text(value, 200), 60), f"said {begin:{_CLOCK}}", until]
-        hovers.append("<br>".join(escaped(line) for line in lines))
+        hovers.append(escaped_lines(lines))
     return hovers
 
 
