@@ -10,7 +10,7 @@ import pandas as pd
 from datalyr_notebook import errors, schema
 from datalyr_notebook.attribution.groups import grouping
 from datalyr_notebook.attribution.models import Models, resolve
-from datalyr_notebook.attribution.reading import Names, find_evidence, read_options
+from datalyr_notebook.attribution.reading import Names, Reading, find_evidence, read_options
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.weighing import looks_at_all, model_weights, stages_asked
 from datalyr_notebook.identity.stitching import stitch
@@ -43,7 +43,8 @@ def attribute(
 ) -> Attribution:
     """Which touch earned each conversion, across all devices of its person.
 
-    ``model``: a name out of ``MODELS``, a model object with parameters, or several of them.
+    ``model``: a name out of ``MODELS``, a model object with parameters, or several of them; a mapping gives them
+    names of your own: ``{"3 days": dn.TimeDecay(half_life_days=3)}``.
     ``by``: the touch columns of ``result.totals``.
 
     Which conversions: ``conversion``, ``refunds``, ``refund_events``, ``rates`` as in ``find_conversions``.
@@ -105,6 +106,7 @@ def attribute(
         stitched = stitch(stitched)
     if schema.is_judged_at_event(stitched):
         raise errors.JudgedAtEventError("attribute")
+    _tell_unknown_sources(stitched, reading)
     kinds = conversion_kinds(stitched, conversion)
     stages = stages_asked(stitched, models)
     is_of_all = looks_at_all(models)
@@ -122,3 +124,15 @@ def attribute(
         reading=reading,
         is_of_all=is_of_all,
     )
+
+
+def _tell_unknown_sources(stitched: pd.DataFrame, reading: Reading) -> None:
+    """Say which sources with a lookback of their own no event has: a mistyped one would change nothing."""
+    if not reading.window.lookback.asked:
+        return
+    sources = list(stitched["source"].cat.categories) if "source" in stitched.columns else []
+    unknown = reading.window.lookback.unknown(sources)
+    if unknown:
+        shown = ", ".join(errors.shown(str(source)) for source in sources[:8]) or "missing"
+        listed = ", ".join(map(errors.shown, unknown))
+        say(f"attribute: lookback= names {listed}, which is the source of no event; sources are {shown}.")

@@ -33,21 +33,23 @@ MODELS: Final[dict[str, Callable[[], Model]]] = {
 }
 """Name → what makes the model with its default parameters."""
 
+_OURS: Final = tuple(MODELS)
+
 
 def register_model(name: str, factory: Callable[[], Model]) -> None:
     """Add a model to ``MODELS``, so that ``model=name`` finds it.
 
     ``factory`` makes the model when called without arguments: a class, or a function. A model has
     ``weights(journeys)`` (one number ≥ 0 a touch, summing to 1 in each journey), ``fit(path_counts)`` (which
-    answers such a model) or ``totals(path_counts)``. Raises OptionError for a name that is taken, and for
-    a factory that makes no model.
+    answers such a model) or ``totals(path_counts)``. A name of your own may be given again, so that a
+    notebook's cell can run twice. Raises OptionError for a name of ours, and for a factory that makes no model.
 
     >>> register_model("slow_decay", lambda: shares.TimeDecay(half_life_days=30))
     >>> MODELS.pop("slow_decay")().half_life_days
     30
     """
-    if not isinstance(name, str) or not name.strip() or name in MODELS:
-        raise errors.OptionError("register_model", "name", name, f"a name that is not one of {', '.join(MODELS)}")
+    if not isinstance(name, str) or not name.strip() or name in _OURS:
+        raise errors.OptionError("register_model", "name", name, f"a name that is not one of {', '.join(_OURS)}")
     try:
         model = factory()
     except TypeError:
@@ -105,7 +107,10 @@ def _is_model(given: object) -> bool:
 def _one(model: object) -> Model:
     if isinstance(model, str) and model in MODELS:
         return MODELS[model]()
-    if not isinstance(model, TouchModel | FittedModel | TotalModel) or isinstance(model, type):
+    if isinstance(model, type) and isinstance(model, TouchModel | FittedModel | TotalModel):
+        words = f"an object, {model.__name__}(), with the model's parameters in its brackets"
+        raise errors.OptionError("attribute", "model", model.__name__, words)
+    if not isinstance(model, TouchModel | FittedModel | TotalModel):
         raise errors.OptionError("attribute", "model", model, MODELS)
     return model
 

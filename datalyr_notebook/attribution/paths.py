@@ -64,7 +64,7 @@ class PathCounts(Paths):
         """
         if not isinstance(separator, str) or not separator.strip():
             raise errors.OptionError(_STEP, "separator", separator, "a text that no channel's name contains")
-        if isinstance(paths, str):
+        if isinstance(paths, str | pd.DataFrame):
             raise errors.OptionError(_STEP, "paths", paths, "a column or list of paths, one a row")
         split = [_names(row, path, separator.strip()) for row, path in enumerate(paths)]
         channel, channels = _encoded([name for names in split for name in names])

@@ -42,6 +42,17 @@ class Reading:
     refund_events: tuple[str, ...]
     rates: Mapping[str, float] | None
 
+    def told(self) -> str:
+        """What a headline must say of choices that are not the default."""
+        choices = {
+            "evidence at conversion": self.window.evidence == "at_conversion",
+            "a touch feeds the next conversion alone": self.window.touches_feed == "next",
+            f"only {', '.join(self.include or ())}": self.include is not None,
+            f"without {', '.join(self.exclude)}": bool(self.exclude),
+            f"path {', '.join(map(str, self.transforms))}": bool(self.transforms),
+        }
+        return "".join(f"; {words}" for words, holds in choices.items() if holds)
+
 
 def read_options(
     step: str,

@@ -232,5 +232,5 @@ class Attribution:
         touches = counted(len(np.unique(self.journeys.touch)), "touch", "touches")
         return (
             f"Attribution: {counted(count, 'conversion')} worth {self.journeys.value.sum():,.2f} "
-            f"from {touches}, lookback {self.reading.window.lookback}, {alone:,} unattributed"
+            f"from {touches}, lookback {self.reading.window.lookback}, {alone:,} unattributed{self.reading.told()}"
         )

@@ -44,7 +44,6 @@ CREDIT_BARS: Final = (
 
 _STEP: Final = "credit_bars"
 _BOUNDS: Final = {"credit": ("low", "high"), "conversions": ("conversions_low", "conversions_high")}
-_NUMBERS: Final = ("model", "conversions", "credit", "level", *(name for pair in _BOUNDS.values() for name in pair))
 _MOST_LABELED: Final = 4
 """Models whose bars are thick enough for a number."""
 _GAP: Final = 18
@@ -174,7 +173,9 @@ class _Look(NamedTuple):
 
 
 def _grouped_by(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table.columns if name not in _NUMBERS]
+    """The columns between the model and its numbers."""
+    names = [str(name) for name in table.columns]
+    return [name for name in names[: names.index("conversions")] if name != "model"]
 
 
 def _checked(totals: object) -> pd.DataFrame:

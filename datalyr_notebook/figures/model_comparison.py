@@ -58,7 +58,7 @@ def model_comparison_data(comparison: ModelComparison) -> pd.DataFrame:
     """
     if not isinstance(comparison, ModelComparison):
         found = type(comparison).__name__
-        raise errors.OptionError("model_comparison", "comparison", found, "what compare_models(result) answers")
+        raise errors.OptionError("model_comparison", "comparison", found, "what result.compare() answers")
     wide, shares = comparison.to_frame(), comparison.shares
     if not len(wide):
         return schema.empty(MODEL_CELLS)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from datalyr_notebook import schema
 from datalyr_notebook.journeys.channel_options import Channels, channel_rules
-from datalyr_notebook.journeys.channels import CATEGORY, UNASSIGNED, ChannelRule, Settled
+from datalyr_notebook.journeys.channels import CATEGORY, PATTERN_WORDS, UNASSIGNED, ChannelRule, Settled
 from datalyr_notebook.journeys.touches import SESSION_TIMEOUT, check_options, touch_rows, touch_rules
 from datalyr_notebook.journeys.visits import find_visits
 
@@ -33,7 +33,7 @@ def channel_report(
     had taken, so a rule with 0 never fires on these events. The last row counts what no rule took. The
     touches are those of ``find_touches`` with the same options, and add up to their number. What stays
     Unassigned, and so wants a rule of its own, is told by
-    ``find_touches(stitched).query("channel == 'Unassigned'")[["source", "medium"]].value_counts()``.
+    ``find_touches(stitched).query("channel == 'Unassigned'").groupby(["source", "medium"], observed=True).size()``.
 
     Raises NotStitchedError, OptionError, and ChannelRuleError for rules that cannot be read.
 
@@ -76,7 +76,8 @@ def describe_rule(rule: ChannelRule) -> str:
 def _words(field: str, condition: Settled) -> str:
     asked = "source category" if field == CATEGORY else field
     if not isinstance(condition, frozenset):
-        return f"{asked} matches {_short(condition.pattern)}"
+        told = PATTERN_WORDS.get(condition.pattern, f"matches {_short(condition.pattern)}")
+        return f"{asked} {told}"
     texts = [_short(text) if text else "blank" for text in sorted(condition)]
     if len(texts) == 1:
         return f"{asked} is {texts[0]}"

@@ -164,6 +164,9 @@ _CATEGORY_OF: Final = {name: category for category, names in SOURCE_CATEGORIES.i
 
 _PAID: Final = re.compile(r"^(.*cp.*|ppc|retargeting|paid.*)$")
 _SHOP: Final = re.compile(r"^(.*(([^a-df-z]|^)shop|shopping).*)$")
+PATTERN_WORDS: Final = {_PAID.pattern: "is paid (…cp…, ppc, retargeting, paid…)", _SHOP.pattern: "names a shop"}
+"""What the patterns of the default rules ask, for people to read."""
+
 _EMAIL: Final = ("email", "e-mail", "e_mail", "e mail")
 _SOCIAL: Final = ("social", "social-network", "social-media", "sm", "social network", "social media")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -38,11 +38,18 @@ class Lookback:
     others_us: int
     by_source: Mapping[str, int] = field(default_factory=dict)
     """Source (as :func:`named_source` writes it) → its own."""
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys that an analyst named sources by, and what they stand for."""
 
     @property
     def longest_us(self) -> int:
         """No touch of any source may be older."""
         return max(self.others_us, *self.by_source.values()) if self.by_source else self.others_us
+
+    def unknown(self, sources: Iterable[str]) -> list[str]:
+        """The keys of a mapping that none of these sources goes by."""
+        known = {named_source(source) for source in sources}
+        return [key for key, names in self.asked.items() if not known & set(names)]
 
     def of(self, sources: pd.Series) -> Ints:
         """The lookback of each touch; ``sources``: a category column."""
@@ -59,25 +66,30 @@ class Lookback:
 def read_lookback(step: str, given: LookbackOption) -> Lookback:
     """What an analyst passed as ``lookback=``.
 
-    A mapping's keys are sources, compared without case and under their common names (``fb`` is
-    facebook), and ``others``, 90 days where it is not named. Raises OptionError.
+    A mapping's keys are sources, compared without case and under their common names (``fb`` is facebook;
+    ``meta`` is all that Meta has), and ``others``, 90 days where it is not named. Raises OptionError.
 
     >>> str(read_lookback("attribute", {"fb": "7D", "others": None}))
     'any age (facebook 7 days)'
     """
     if isinstance(given, str) and given == _PLATFORM:
-        given = _PLATFORMS
+        return replace(read_lookback(step, _PLATFORMS), asked={})
     if not isinstance(given, Mapping):
         return Lookback(_microseconds(step, given))
     limits: dict[str, int] = {}
+    asked: dict[str, tuple[str, ...]] = {}
     for source, duration in given.items():
         if not isinstance(source, str) or not source.strip():
             raise errors.OptionError(step, "lookback", given, _ALLOWED)
-        name, limit = named_source(source), _microseconds(step, duration)
-        if limits.setdefault(name, limit) != limit:
-            raise errors.OptionError(step, "lookback", given, f"one duration for {name!r}, which two of the keys name")
+        limit = _microseconds(step, duration)
+        asked[source] = _META if source.strip().casefold() == "meta" else (named_source(source),)
+        for name in asked[source]:
+            if limits.setdefault(name, limit) != limit:
+                words = f"one duration for {name!r}, which two of the keys name"
+                raise errors.OptionError(step, "lookback", given, words)
     others = limits.pop(OTHERS, None)
-    return Lookback(_microseconds(step, _DEFAULT) if others is None else others, limits)
+    asked = {key: names for key, names in asked.items() if names != (OTHERS,)}
+    return Lookback(_microseconds(step, _DEFAULT) if others is None else others, limits, asked)
 
 
 def named_source(source: str) -> str:

@@ -117,7 +117,7 @@ def split_options(step: str, keywords: dict[str, Any]) -> tuple[dict[str, Any], 
     ]
     for name in keywords:
         if name not in of_rule and name not in of_attribute:
-            raise errors.OptionError(step, "option", name, [*sorted(of_rule), *of_attribute])
+            raise errors.OptionError(step, "option", name, dict.fromkeys([*sorted(of_rule), *of_attribute]))
     rule = {name: value for name, value in keywords.items() if name in of_rule}
     return rule, {name: value for name, value in keywords.items() if name not in of_rule}
 

@@ -52,7 +52,7 @@ class StitchingImpact:
 
     def __repr__(self) -> str:
         """A sentence, then the credit of both sides."""
-        return table_text(self._headline(), self.credit)
+        return table_text(self._headline(), self.credit.round(2))
 
     def _repr_html_(self) -> str:
         """The same as small tables, with the devices; every text from an event is escaped."""
@@ -63,10 +63,10 @@ class StitchingImpact:
         facts = self.summary.iloc[0]
         only = counted(int(facts["only_across_devices"]), "conversion")
         return (
-            f"StitchingImpact, model {self.model!r}: {facts['credit_moved']:,.2f} of {facts['value_with']:,.2f} "
-            f"credited elsewhere; {facts['cross_device_share']:.1%} of the value crosses devices "
-            f"({facts['share_low']:.1%} to {facts['share_high']:.1%}); other devices alone explain {only} "
-            f"worth {facts['only_across_devices_value']:,.2f}"
+            f"StitchingImpact, model {self.model!r}: of {facts['value_with']:,.2f}, stitching moves "
+            f"{facts['credit_moved']:,.2f} to other groups; touches on other devices earn "
+            f"{facts['cross_device_share']:.1%} ({facts['share_low']:.1%} to {facts['share_high']:.1%}), "
+            f"and all of {only} worth {facts['only_across_devices_value']:,.2f}"
         )
 
 

@@ -154,3 +154,24 @@ def test_the_result_reads_well_and_escapes_what_strangers_wrote() -> None:
     assert "<script>" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<th scope='col'" in html
+
+
+def test_a_lookback_for_a_source_that_no_event_has_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="datalyr_notebook"):
+        dn.attribute(WORKED, lookback={"Paid Social": "7D"})
+    assert "lookback= names 'Paid Social', which is the source of no event; sources are" in caplog.text
+
+
+def test_the_headline_says_which_choices_are_not_the_default() -> None:
+    result = dn.attribute(
+        WORKED, evidence="at_conversion", touches_feed="next", exclude="Direct", path=("exposure", "last(3)")
+    )
+    assert (
+        repr(result)
+        .split("\n")[0]
+        .endswith(
+            "unattributed; evidence at conversion; a touch feeds the next conversion alone; without Direct; "
+            "path exposure, last(3)"
+        )
+    )
+    assert "; only Direct" in repr(dn.attribute(WORKED, include=["Direct"]))

@@ -37,7 +37,7 @@ Journey: 2 touches, lookback 90 days
 1.5 days earlier
      whose: phone anon_mobile_123 was identified as user_789 by $identify on 9 Sep 2026 07:01 UTC, \
 11.4 hours after the purchase. The touch goes to the next user named on the device.
-     channel: Paid Social because source category is social, medium matches ^(.*cp.*|ppc|retargeting|paid.*)$
+     channel: Paid Social because source category is social, medium is paid (…cp…, ppc, retargeting, paid…)
      share: hybrid 100%, linear 50%, time_decay 46.4%
   2. Direct, a visit on desktop anon_desktop_456, 8 Sep 2026 19:30 UTC, 5.7 minutes earlier
      whose: desktop anon_desktop_456 was identified as user_789 by $identify on 8 Sep 2026 19:32 UTC. \
@@ -485,3 +485,10 @@ def test_the_order_of_rows_changes_nothing(found: list[dict[str, Any]], seed: in
     one, other = (dn.attribute(dn.stitch(each)) for each in (events, shuffled))
     for conversion_id in one.conversions["conversion_id"]:
         assert repr(explain_conversion(one, conversion_id)) == repr(explain_conversion(other, conversion_id))
+
+
+def test_a_model_of_stages_says_which_the_journey_lacks() -> None:
+    seed = dn.load_sample("seed_journey").datalyr.stitch()
+    told = repr(seed.datalyr.attribute(model=["w_shaped", "full_path"]).explain("ORDER-1001"))
+    assert "the last before lead and the last; 10% for the rest; here without lead, and scaled up to 100%." in told
+    assert "here without lead and opportunity, and scaled up to 100%." in told

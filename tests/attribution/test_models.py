@@ -315,7 +315,12 @@ def test_several_of_one_class_are_numbered_and_none_is_lost() -> None:
     assert resolve([by_channel, "linear"]) == {"linear": by_channel, "linear_2": Linear()}
 
 
-@pytest.mark.parametrize("given", ["magic", [], {}, [Linear], ["hybrid", 5], None, {"mine": "magic"}])
+def test_a_class_in_place_of_an_object_is_told_its_brackets() -> None:
+    with pytest.raises(OptionError, match=r"attribute: model='TimeDecay' is not known. Use an object, TimeDecay\(\),"):
+        resolve([TimeDecay])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("given", ["magic", [], {}, ["hybrid", 5], None, {"mine": "magic"}])
 def test_models_that_are_none_are_refused(given: Any) -> None:
     with pytest.raises(OptionError, match=r"attribute: model=.* is not known. Use one of 'hybrid', 'first_touch'"):
         resolve(given)
@@ -325,10 +330,10 @@ def test_a_registered_model_is_found_by_its_name() -> None:
     register_model("month_decay", lambda: TimeDecay(half_life_days=30))
     try:
         assert resolve("month_decay") == {"month_decay": TimeDecay(half_life_days=30)}
-        with pytest.raises(
-            OptionError, match=r"register_model: name='month_decay' is not known. Use a name that is not"
-        ):
-            register_model("month_decay", Linear)
+        register_model("month_decay", lambda: TimeDecay(half_life_days=31))  # a cell that runs again
+        assert resolve("month_decay") == {"month_decay": TimeDecay(half_life_days=31)}
+        with pytest.raises(OptionError, match=r"register_model: name='linear' is not known. Use a name that is not"):
+            register_model("linear", TimeDecay)
     finally:
         del MODELS["month_decay"]
 

@@ -301,3 +301,8 @@ def test_a_results_paths_say_what_its_totals_say() -> None:
         for column in ("conversions", "credit"):
             assert allocated[column].to_dict() == pytest.approx(totals[column].to_dict())
     assert sorted(result.paths("source").channels) == ["direct", "google", "newsletter"]
+
+
+def test_a_table_in_place_of_its_paths_is_refused() -> None:
+    with pytest.raises(OptionError, match="Use a column or list of paths, one a row"):
+        PathCounts.from_strings(pd.DataFrame({"path": ["Email"]}))

@@ -164,3 +164,14 @@ def test_a_result_is_drawn_by_its_totals() -> None:
     assert credit_bars_data(result).equals(credit_bars_data(result.totals))
     with pytest.raises(OptionError, match="metric='money' is not known"):
         credit_bars(result, metric="money")
+
+
+def test_intervals_of_a_result_are_drawn_as_they_are() -> None:
+    result = dn.load_sample("seed_journey").datalyr.stitch().datalyr.attribute(model=["hybrid", "last_touch"])
+    rows = credit_bars_data(result.intervals(n=50))
+    assert rows["group"].tolist() == ["Paid Social", "Direct"] * 2
+    assert rows["amount"].tolist() == [99.99, 0.0, 0.0, 99.99]
+    assert rows["low"].notna().tolist() == [True, False, False, True]
+    figure = credit_bars(result.intervals(n=50))
+    assert figure.layout.title.text == "Credit by channel"
+    assert figure.layout.yaxis.ticktext == ("Paid Social", "Direct")

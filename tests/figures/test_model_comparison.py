@@ -101,5 +101,5 @@ def test_no_conversion_is_said() -> None:
 
 
 def test_what_is_no_comparison_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"comparison='DataFrame' is not known. Use what compare_models"):
+    with pytest.raises(OptionError, match=r"comparison='DataFrame' is not known. Use what result.compare"):
         model_comparison(pd.DataFrame())  # type: ignore[arg-type]

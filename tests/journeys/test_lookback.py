@@ -35,6 +35,17 @@ def test_one_lookback_for_all(given: Any, days: float) -> None:
     assert lookback.longest_us == (UNLIMITED if days == np.inf else days * DAY_US)
 
 
+def test_meta_is_all_that_meta_has() -> None:
+    assert limits({"Meta": "7D"}, "facebook", "instagram", "threads", "tiktok") == [7, 7, 7, 90]
+    assert limits({"facebook": "7D"}, "facebook", "instagram") == [7, 90]
+
+
+def test_a_key_that_no_source_goes_by_is_told() -> None:
+    lookback = read_lookback("attribute", {"Paid Social": "7D", "meta": "7D", "others": "30D"})
+    assert lookback.unknown(["instagram", "google"]) == ["Paid Social"]
+    assert read_lookback("attribute", "platform").unknown([]) == []
+
+
 @pytest.mark.parametrize("key", ["facebook", "fb", "Meta", " FACEBOOK ", "facebook_ads", "m.facebook.com", "fb.com"])
 def test_a_source_is_named_by_any_of_its_names(key: str) -> None:
     """The keys of the mapping, and what stands in the rows."""

@@ -48,8 +48,9 @@ def test_an_order_that_only_the_phone_explains() -> None:
     assert (facts["people_without"], facts["people_with"]) == (3, 2)
     assert (facts["cross_device"], facts["cross_device_value"], facts["cross_device_share"]) == (1, 60.0, 0.6)
     assert (facts["only_across_devices"], facts["only_across_devices_value"]) == (1, 60.0)
-    assert "60.0% of the value crosses devices" in repr(impact)
-    assert "other devices alone explain 1 conversion worth 60.00" in repr(impact)
+    assert "of 100.00, stitching moves 60.00 to other groups" in repr(impact)
+    assert "touches on other devices earn 60.0%" in repr(impact)
+    assert "and all of 1 conversion worth 60.00" in repr(impact)
 
 
 def test_an_order_that_shares_its_credit_crosses_devices_but_does_not_only_exist_there() -> None:
@@ -110,7 +111,7 @@ def test_nothing_to_tell() -> None:
     assert len(impact.credit) == len(impact.conversions) == len(impact.devices) == 0
     assert impact.conversions.columns.tolist() == schema.names(schema.ACROSS_DEVICES)
     assert impact.devices.columns.tolist() == schema.names(schema.DEVICE_MATRIX)
-    assert "0.00 of 0.00" in repr(impact)
+    assert "of 0.00, stitching moves 0.00" in repr(impact)
 
 
 @pytest.mark.parametrize(

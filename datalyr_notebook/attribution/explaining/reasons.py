@@ -49,7 +49,13 @@ def reason(model: object, journey: Journeys, *, kind: str, lookback: Lookback) -
     if isinstance(model, RuleModel):
         return _of_rule(model, journey).replace("{conversion}", kind).replace("{before}", before)
     told = next((SHARING[base] for base in type(model).__mro__ if base in SHARING), None)
-    return told(model) if told is not None else _UNKNOWN
+    return _UNKNOWN if told is None else told(model) + _without_stages(model, journey)
+
+
+def _without_stages(model: object, journey: Journeys) -> str:
+    """Which of the model's stages the journey lacks, so that its shares are others."""
+    names = [stage for stage in getattr(model, "stage_events", ()) if journey.stages.get(stage, [-1])[0] < 0]
+    return f"; here without {' and '.join(names)}, and scaled up to 100%" if names else ""
 
 
 def counted_days(days: float) -> str:
