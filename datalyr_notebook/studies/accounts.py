@@ -17,6 +17,7 @@ from datalyr_notebook import order
 from datalyr_notebook.attribution.credit import weigh
 from datalyr_notebook.attribution.protocol import TouchModel
 from datalyr_notebook.attribution.reading import Evidence, Reading, find_evidence
+from datalyr_notebook.attribution.tables.cross_device import OTHER, touched_devices
 from datalyr_notebook.identity.stitching import Persons
 from datalyr_notebook.journeys.counted import asked_rows
 from datalyr_notebook.journeys.windows import Journeys
@@ -50,7 +51,7 @@ class Credited(NamedTuple):
     """Shape (conversions, channels + 1): the last is unattributed; every row sums to 1."""
     channels: tuple[str, ...]
     is_cross_device: Flags
-    """A touch on another device earned a share."""
+    """A touch on another device earned a share; an order that only a server sent happened on no known device."""
     kept: Flags
     """Which of the baseline's conversions come first, in their order: those of the persons it shares with it."""
 
@@ -197,8 +198,7 @@ def _credited(events: pd.DataFrame, earned: _Earned, accounting: Accounting, kep
     shares = np.bincount(journey * columns + journeys.channel, weights, minlength=count * columns).astype(np.float64)
     shares = shares.reshape(count, columns)
     shares[journeys.lengths == 0, -1] = 1.0
-    device = order.codes(events, "anonymous_id")
-    elsewhere = device[earned.touch_row[journeys.touch]] != device[earned.where][journey]
+    elsewhere = touched_devices(events, earned.touch_row[journeys.touch], earned.where[journey]) == OTHER
     return Credited(
         key=earned.row * len(accounting.kinds) + earned.kind,
         row=earned.row,

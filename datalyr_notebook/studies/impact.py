@@ -177,7 +177,9 @@ def _devices_alone(table: pd.DataFrame) -> pd.DataFrame:
 def _across(found: Attribution) -> _Across:
     (weights,) = found.weights.values()
     journeys = found.journeys
-    elsewhere = np.where(touched_devices(found) == OTHER, weights, 0.0)
+    touches = found.evidence.touches.row[journeys.touch]
+    conversions = found.conversion_rows.where[journeys.journey]
+    elsewhere = np.where(touched_devices(found.stitched, touches, conversions) == OTHER, weights, 0.0)
     share = np.bincount(journeys.journey, elsewhere, minlength=len(journeys.lengths)).astype(np.float64)
     return _Across(share > 0, share > 1 - 1e-9, share)
 

@@ -54,7 +54,10 @@ def cross_device(result: Attribution) -> pd.DataFrame:
     conversion = np.append(journeys.journey, alone)
     types, touched_on, converted_on = device_types(result)
     touched = np.append(touched_on[journeys.touch], np.full(len(alone), len(types) - 1))
-    devices = np.append(touched_devices(result), np.full(len(alone), _NO_TOUCH))
+    found = result.evidence
+    touches, conversions = found.touches.row[journeys.touch], found.conversions.where[journeys.journey]
+    told = touched_devices(result.stitched, touches, conversions)
+    devices = np.append(told, np.full(len(alone), _NO_TOUCH))
     shape = (len(types), len(types), len(DEVICES))
     cells, cell = np.unique(
         np.ravel_multi_index((touched, converted_on[conversion], devices), shape), return_inverse=True
@@ -91,15 +94,16 @@ def device_types(result: Attribution) -> tuple[tuple[str, ...], Ints, Ints]:
     return (*known, schema.UNATTRIBUTED), place[touched.cat.codes], place[of_conversions]
 
 
-def touched_devices(result: Attribution) -> Ints:
-    """Per place of the journeys the place in ``DEVICES``."""
-    stitched, journeys, found = result.stitched, result.journeys, result.evidence
+def touched_devices(stitched: pd.DataFrame, touches: Ints, conversions: Ints) -> Ints:
+    """Whether each touch happened on its conversion's device: the place in ``DEVICES``.
+
+    ``touches``, ``conversions``: pair by pair the row of the touch, and the one that tells the conversion's device.
+    """
     device = order.codes(stitched, "anonymous_id")
     # A server's own anonymous_id names a process; that of a browser or app, sent along, names a device.
     is_device = np.zeros(int(device.max(initial=-1)) + 2, dtype=bool)
     is_device[device[is_client(stitched)]] = True
     is_device[-1] = False
-    touched = device[found.touches.row][journeys.touch]
-    converted = device[found.conversions.where][journeys.journey]
+    touched, converted = device[touches], device[conversions]
     known = is_device[touched] & is_device[converted]
     return np.where(known, np.where(touched == converted, _SAME, OTHER), _UNKNOWN_DEVICE)
