@@ -6,6 +6,7 @@ from hypothesis import Phase, settings
 
 settings.register_profile(
     "house",
+    max_examples=50,
     deadline=None,
     derandomize=True,
     database=None,

@@ -38,7 +38,7 @@ def _cut(collected: Collected, at: np.ndarray) -> Collected:
     return collected._replace(members=of_rows, is_evidence=collected.is_evidence[at], aliases=aliases)
 
 
-@settings(max_examples=16)
+@settings(max_examples=10)
 @given(found=st.one_of(rows(), logins(odd=True, max_rows=14)), buckets=st.integers(2, 4))
 def test_devices_may_be_stitched_bucket_by_bucket(found: list[dict[str, Any]], buckets: int) -> None:
     """Aliases of a device that stand on other devices' rows travel with the device they name."""
@@ -64,7 +64,7 @@ def _told(owners: Owners, at: np.ndarray) -> list[tuple[int, ...]]:
     return list(zip(owners.person[at].tolist(), owners.via[at].tolist(), owners.since[at].tolist(), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(found=rows(max_rows=18), buckets=st.integers(2, 4), level=st.sampled_from(["session", "event"]))
 def test_persons_may_be_worked_on_bucket_by_bucket(found: list[dict[str, Any]], buckets: int, level: str) -> None:
     stitched = stitch(table(found))
@@ -89,7 +89,7 @@ JOURNEYS = {
 }
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(found=rows(max_rows=18), buckets=st.integers(2, 4), options=st.fixed_dictionaries(JOURNEYS))
 def test_persons_may_be_attributed_bucket_by_bucket(
     found: list[dict[str, Any]], buckets: int, options: dict[str, Any]

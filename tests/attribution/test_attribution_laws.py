@@ -58,7 +58,7 @@ def random_journeys(draw: st.DrawFn) -> Journeys:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(given_=random_journeys())
 def test_weights_of_a_journey_sum_to_one_under_every_touch_model(given_: Journeys) -> None:
     ends = list(zip(given_.indptr[:-1], given_.indptr[1:], strict=True))
@@ -123,7 +123,7 @@ def attributed(found: list[dict[str, Any]], options: dict[str, Any], model: Any 
         return None
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(found=rows(max_rows=18), options=OPTIONS)
 def test_credit_is_conserved_and_nothing_is_left_out_in_silence(
     found: list[dict[str, Any]], options: dict[str, Any]
@@ -160,7 +160,7 @@ def test_the_tables_say_the_same(found: list[dict[str, Any]], options: dict[str,
     assert by_group["credit"].sum() == pytest.approx(2 * result.conversions["value"].sum())
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(found=rows(max_rows=18), options=OPTIONS, data=st.data())
 def test_shuffled_rows_give_the_same_to_the_last_bit(
     found: list[dict[str, Any]], options: dict[str, Any], data: st.DataObject
@@ -183,7 +183,7 @@ def shares(result: Attribution) -> list[tuple[str, str, str, float]]:
     return sorted(table_.where(table_.notna(), "").itertuples(index=False, name=None))
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(found=rows(max_rows=18), options=OPTIONS)
 def test_two_runs_agree_to_the_last_bit(found: list[dict[str, Any]], options: dict[str, Any]) -> None:
     stitched = dn.stitch(table(found))
@@ -195,7 +195,7 @@ def test_two_runs_agree_to_the_last_bit(found: list[dict[str, Any]], options: di
     pd.testing.assert_frame_equal(one.totals, other.totals, check_exact=True)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(found=rows(max_rows=18), options=OPTIONS, hours=st.tuples(st.integers(1, 8), st.integers(1, 8)))
 def test_a_longer_lookback_never_loses_a_touch(
     found: list[dict[str, Any]], options: dict[str, Any], hours: tuple[int, int]

@@ -52,7 +52,7 @@ def assert_agree(events: pd.DataFrame, stitched: pd.DataFrame, expected: list[or
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(found=rows(), chosen=options(), as_of=INSTANTS)
 def test_every_row_has_the_oracles_person(
     policy: str, found: list[dict[str, Any]], chosen: dict[str, Any], as_of: int | None
@@ -64,7 +64,7 @@ def test_every_row_has_the_oracles_person(
 
 
 @pytest.mark.parametrize("policy", SO_FAR)
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(found=rows(), chosen=options())
 def test_every_row_has_the_person_it_had_at_its_own_time(
     policy: str, found: list[dict[str, Any]], chosen: dict[str, Any]
@@ -84,7 +84,7 @@ def test_a_session_is_as_long_as_the_analyst_says(minutes: int, found: list[dict
     assert_agree(events, stitched, expected)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(found=rows(), chosen=options(), policy=st.sampled_from(POLICIES), data=st.data())
 def test_a_link_taken_away_never_was(
     found: list[dict[str, Any]], chosen: dict[str, Any], policy: str, data: st.DataObject

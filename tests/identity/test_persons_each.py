@@ -27,7 +27,7 @@ RULES = st.sampled_from(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(found=rows(), rule=RULES, names=st.permutations([*POLICIES]))
 def test_a_number_is_one_person_under_every_policy(
     found: list[dict[str, Any]], rule: StitchRule, names: list[str]

@@ -97,14 +97,14 @@ def test_an_unknown_option_is_named() -> None:
         shared_devices(events((1, "d", "u1")), polcy="next")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(found=rows(bridges=False), data=st.data())
 def test_the_order_of_rows_does_not_matter(found: list[dict[str, Any]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(found))
     pd.testing.assert_frame_equal(shared_devices(table(found)), shared_devices(table(shuffled)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(found=rows(bridges=False))
 def test_counts_of_rows_without_aliases(found: list[dict[str, Any]]) -> None:
     """Without aliases: the distinct user_ids of every client device, counted in plain Python."""

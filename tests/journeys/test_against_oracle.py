@@ -65,7 +65,7 @@ def expected(found: list[dict[str, Any]], names: list[str]) -> list[tuple[Any, .
 
 
 @pytest.mark.parametrize("level", ["session", "event"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(found=rows(max_rows=18), app_direct=st.booleans())
 def test_every_touch_is_the_oracles(level: str, found: list[dict[str, Any]], app_direct: bool) -> None:
     stitched = stitch(table(found))
@@ -75,7 +75,7 @@ def test_every_touch_is_the_oracles(level: str, found: list[dict[str, Any]], app
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(found=rows(max_rows=18), refunds=st.sampled_from(["net", "ignore"]))
 def test_every_conversion_is_the_oracles(found: list[dict[str, Any]], refunds: str) -> None:
     stitched = stitch(table(found))
@@ -125,7 +125,7 @@ def lookback(options: oracle_models.Options) -> Any:
 
 
 @pytest.mark.parametrize(("feed", "evidence"), [("every", "all"), ("next", "all"), ("every", "at_conversion")])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(found=rows(max_rows=18), options=OPTIONS)
 def test_every_weight_is_the_oracles(
     feed: str, evidence: str, found: list[dict[str, Any]], options: oracle_models.Options

@@ -739,14 +739,14 @@ def tabled(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "currency", "url", "extra"], dtype=object)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ROWS)
 def test_normalizing_twice_equals_once(rows: list[dict[str, Any]]) -> None:
     once = normalize_events(tabled(rows))
     pd.testing.assert_frame_equal(normalize_events(once), once)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_shuffling_rows_gives_the_same_rows(rows: list[dict[str, Any]], chance: Any) -> None:
     table = tabled(rows)
@@ -762,7 +762,7 @@ def test_shuffling_rows_gives_the_same_rows(rows: list[dict[str, Any]], chance: 
     assert left == right
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS)
 def test_the_input_is_never_changed(rows: list[dict[str, Any]]) -> None:
     table = tabled(rows)
@@ -775,7 +775,7 @@ def test_the_input_is_never_changed(rows: list[dict[str, Any]]) -> None:
     assert table.dtypes.tolist() == dtypes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS)
 def test_only_redeliveries_are_dropped(rows: list[dict[str, Any]]) -> None:
     report = LoadReport()

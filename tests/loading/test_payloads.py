@@ -546,7 +546,7 @@ _JSON = st.recursive(_LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dic
 
 
 @given(st.dictionaries(_KEYS, _JSON, max_size=10))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_json_becomes_rows_or_is_counted(body: dict[str, Any]) -> None:
     report = LoadReport()
     rows = lift(body, report=report)

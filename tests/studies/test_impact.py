@@ -136,7 +136,7 @@ def test_texts_of_events_are_escaped() -> None:
     assert "&lt;img" in shown
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(rows(), st.sampled_from(["hybrid", "linear", "last_touch"]))
 def test_each_side_sums_to_what_it_counts(drawn: list[dict[str, Any]], model: str) -> None:
     events = table(drawn)

@@ -217,7 +217,7 @@ def test_empty_tables_keep_their_columns() -> None:
     assert str(rates["week"].dtype) == schema.TIME
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(found=rows(), policy=st.sampled_from([*POLICIES]), data=st.data())
 def test_everybody_and_every_conversion_is_counted_once(
     found: list[dict[str, Any]], policy: str, data: st.DataObject
