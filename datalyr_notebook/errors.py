@@ -99,6 +99,17 @@ class JudgedAtEventError(SchemaError):
         )
 
 
+class ColumnTypeError(SchemaError):
+    """A column of stitched events that no longer holds what it held."""
+
+    def __init__(self, step: str, column: str, needs: str, dtype: object, example: object) -> None:
+        self.step, self.column, self.needs, self.dtype, self.example = step, column, needs, str(dtype), example
+        super().__init__(
+            f"{step} reads {needs} from {column!r}, but it has dtype {dtype} (for example {shown(example)}). "
+            "Pass what stitch(events) answered; write_events and read_events keep its dtypes."
+        )
+
+
 class TraitTypeError(DatalyrError, TypeError):
     """Values of one person's trait that have no order."""
 

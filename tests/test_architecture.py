@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("traits", "loading"),
     ("engines",),
     ("order",),
-    ("hashing",),
+    ("frames", "hashing"),
     ("schema",),
     ("notices", "options", "rendering"),
     ("errors",),

@@ -13,6 +13,7 @@ from datalyr_notebook.attribution.models import Models, resolve
 from datalyr_notebook.attribution.reading import Names, Reading, find_evidence, read_options
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.weighing import looks_at_all, model_weights, stages_asked
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, rows_of_converters
@@ -104,6 +105,7 @@ def attribute(
     if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
         say("attribute: these events were not stitched yet, so stitch(events) ran first with its defaults.")
         stitched = stitch(stitched)
+    stitched = read_stitched("attribute", stitched, needs=("event_name", "person_since"))
     if schema.is_judged_at_event(stitched):
         raise errors.JudgedAtEventError("attribute")
     _tell_unknown_sources(stitched, reading)

@@ -43,7 +43,8 @@ def checked_shares(model: str, given: object, places: int) -> Floats:
     except (TypeError, ValueError):
         raise errors.ModelError(model, f"it gave {errors.shown(given)}") from None
     if shares.shape != (places,):
-        raise errors.ModelError(model, f"it gave {len(shares) if shares.ndim == 1 else 'something else'} for {places}")
+        given = f"{len(shares):,}" if shares.ndim == 1 else f"an array of shape {shares.shape}"
+        raise errors.ModelError(model, f"it gave {given} for {places:,}")
     if not (np.isfinite(shares) & (shares >= 0)).all():
         raise errors.ModelError(model, "some are negative or not finite")
     return shares

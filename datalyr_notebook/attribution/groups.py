@@ -34,10 +34,10 @@ class Groups(NamedTuple):
 
 def grouping(columns: str | Iterable[str]) -> tuple[str, ...]:
     """The touch columns to group by, each a column that touches have."""
-    names = (columns,) if isinstance(columns, str) else tuple(columns)
+    names = options.one_or_several("attribute", "by", columns, _GROUPABLE)
     if not names:
         raise errors.OptionError("attribute", "by", columns, _GROUPABLE)
-    return tuple(options.one_of("attribute", "by", name, _GROUPABLE) for name in names)
+    return names
 
 
 def touch_groups(result: Attribution, names: tuple[str, ...]) -> Groups:

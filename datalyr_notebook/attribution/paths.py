@@ -64,7 +64,7 @@ class PathCounts(Paths):
         """
         if not isinstance(separator, str) or not separator.strip():
             raise errors.OptionError(_STEP, "separator", separator, "a text that no channel's name contains")
-        if isinstance(paths, str | pd.DataFrame):
+        if isinstance(paths, str | pd.DataFrame) or not isinstance(paths, Iterable):
             raise errors.OptionError(_STEP, "paths", paths, "a column or list of paths, one a row")
         split = [_names(row, path, separator.strip()) for row, path in enumerate(paths)]
         channel, channels = _encoded([name for names in split for name in names])
@@ -191,13 +191,17 @@ class PathCounts(Paths):
         )
 
     def texts(self, separator: str = SEPARATOR) -> list[str]:
-        """Each path as one text, to read."""
+        """Each path as one text, to read. Raises OptionError for a separator that is no text."""
+        if not isinstance(separator, str):
+            raise errors.OptionError(_STEP, "separator", separator, "a text that stands between channels")
         names = pa.array(self.channels, pa.string()).take(pa.array(self.channel))
         lists = pa.ListArray.from_arrays(pa.array(self.indptr, pa.int32()), names)
         joined: list[str] = pc.binary_join(lists, separator).to_pylist()
         return joined
 
     def __add__(self, other: PathCounts) -> PathCounts:
+        if not isinstance(other, PathCounts):
+            return NotImplemented
         channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
         number = {name: place for place, name in enumerate(channels)}
         renumbered = np.array([number[name] for name in other.channels], dtype=np.int64)

@@ -140,6 +140,10 @@ class WShaped(PathModel):
     needs: ClassVar = ("stages",)
     stage: str = "lead"
 
+    def __post_init__(self) -> None:
+        """Refuse a stage that is no event's name."""
+        _check_stages(self)
+
     @property
     def stage_events(self) -> tuple[str, ...]:
         """The events that the model looks for in a journey."""
@@ -160,6 +164,10 @@ class FullPath(PathModel):
     needs: ClassVar = ("stages",)
     lead: str = "lead"
     opportunity: str = "opportunity"
+
+    def __post_init__(self) -> None:
+        """Refuse stages that are no events' names."""
+        _check_stages(self)
 
     @property
     def stage_events(self) -> tuple[str, ...]:
@@ -258,6 +266,12 @@ def anchored(journeys: Paths, anchors: Sequence[tuple[Ints, float]], *, rest: fl
     others = np.bincount(journeys.journey[~is_anchor], minlength=len(journeys.indptr) - 1)
     shares[~is_anchor] = (rest / np.maximum(np.repeat(others, journeys.lengths), 1))[~is_anchor]
     return normalized(journeys, shares)
+
+
+def _check_stages(model: WShaped | FullPath) -> None:
+    for name in model.stage_events:
+        if not isinstance(name, str) or not name.strip():
+            raise errors.OptionError(type(model).__name__, "stage", name, "the name of an event, such as 'lead'")
 
 
 def _staged(journeys: Journeys, stages: tuple[str, ...], *, anchor: float) -> Floats:

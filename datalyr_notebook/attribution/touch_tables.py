@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from datalyr_notebook import errors
+from datalyr_notebook.frames import check_columns
 from datalyr_notebook.journeys.lookback import DAY_US
 from datalyr_notebook.loading.encoding import encode, is_blank
-from datalyr_notebook.loading.normalize import check_columns
 from datalyr_notebook.order import Flags, Floats, Ints, by_group_and_time
 
 Numbers: TypeAlias = npt.NDArray[np.integer]

@@ -16,10 +16,10 @@ from datalyr_notebook.figures.identity_graph_layout import Line, Place, route_li
 from datalyr_notebook.figures.identity_graph_rows import PersonGraph, find_person_graph, graph_table
 from datalyr_notebook.figures.layout import headed, legend_below
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, escaped_lines, shortened, themed
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.persons import find_person
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
-from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import say
 from datalyr_notebook.rendering import counted
 
@@ -146,7 +146,7 @@ def identity_graph(
 def _graph(events: pd.DataFrame, person: object, rule: StitchRule | None, keywords: dict[str, Any]) -> PersonGraph:
     rule = make_rule(rule, keywords)
     if isinstance(events, pd.DataFrame) and schema.is_stitched(events):
-        stitched = rule.known(as_canonical(events, _STEP))
+        stitched = rule.known(read_stitched(_STEP, events))
     else:
         say(f"{_STEP}: these events are not stitched; stitching them with policy={rule.policy!r}.")
         stitched = stitch(events, rule)

@@ -9,6 +9,7 @@ from typing import Final
 import pandas as pd
 
 from datalyr_notebook import errors, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.notices import say
 
@@ -21,7 +22,7 @@ LONGEST_ASKED: Final = 200
 def as_stitched(step: str, events: pd.DataFrame) -> pd.DataFrame:
     """Stitched events as they are; any others are stitched with the defaults, which is said."""
     if isinstance(events, pd.DataFrame) and schema.is_stitched(events):
-        return events
+        return read_stitched(step, events)
     say(f"{step}: these events are not stitched; stitching them with the defaults.")
     return stitch(events)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.journeys.channel_options import Channels, channel_rules
 from datalyr_notebook.journeys.channels import CATEGORY, PATTERN_WORDS, UNASSIGNED, ChannelRule, Settled
-from datalyr_notebook.journeys.touches import SESSION_TIMEOUT, check_options, touch_rows, touch_rules
+from datalyr_notebook.journeys.touches import SESSION_TIMEOUT, counting_options, touch_rows, touch_rules
 from datalyr_notebook.journeys.visits import find_visits
 
 NO_RULE: Final = "no rule"
@@ -50,7 +51,8 @@ def channel_report(
     2              anything else  Unassigned        1
     3                    no rule  Unassigned        0
     """
-    timeout_us = check_options("channel_report", stitched, level, session_timeout)
+    stitched = read_stitched("channel_report", stitched)
+    timeout_us = counting_options("channel_report", level, session_timeout)
     rules = channel_rules("channel_report", channels)
     found = touch_rows(stitched, find_visits(stitched, timeout_us), level=level, app_direct=app_direct)
     counts = np.bincount(touch_rules(stitched, found, rules) + 1, minlength=len(rules) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.journeys.event_keys import event_keys
-from datalyr_notebook.journeys.touches import check_options
 from datalyr_notebook.journeys.visits import Visits, find_visits, is_client
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Flags, Floats, Ints, Texts
@@ -108,7 +109,8 @@ def find_conversions(
       order_id  value currency
     0       A1  79.99      USD
     """
-    timeout_us = check_options("find_conversions", stitched, "session", session_timeout)
+    stitched = read_stitched("find_conversions", stitched)
+    timeout_us = options.microseconds("find_conversions", "session_timeout", session_timeout)
     found = conversion_rows(
         stitched,
         find_visits(stitched, timeout_us),
@@ -125,7 +127,7 @@ def conversion_kinds(stitched: pd.DataFrame, conversion: Conversion) -> dict[str
     """Which rows count, kind by kind."""
     if isinstance(conversion, str):
         return {conversion: _named(stitched, (conversion,))}
-    if isinstance(conversion, Mapping):
+    if isinstance(conversion, Mapping) and conversion:
         return {str(kind): _kind(stitched, given) for kind, given in conversion.items()}
     if isinstance(conversion, tuple | list) and len(conversion) and all(isinstance(name, str) for name in conversion):
         return {str(name): _named(stitched, (str(name),)) for name in conversion}
@@ -344,12 +346,15 @@ def _rates(currency: Texts, refunds: Texts, rates: Mapping[str, float] | None) -
         currency[lacking] = next(iter(present))
     if rates is None:
         return {}
+    if not isinstance(rates, Mapping):
+        words = "None, or what one unit of each currency is worth: {'EUR': 1.08, 'USD': 1.0}"
+        raise errors.OptionError("find_conversions", "rates", rates, words)
     unknown = present - {str(one).upper() for one in rates}
     if unknown:
         raise errors.CurrencyError(present, unknown)
     worth: dict[str | None, float] = {}
     for name, rate in rates.items():
-        if not np.isfinite(rate) or rate <= 0:
+        if not isinstance(rate, Real) or not 0 < rate < np.inf:
             raise errors.OptionError("find_conversions", "rates", {name: rate}, "positive numbers")
         worth[str(name).upper()] = float(rate)
     return worth

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook import options, order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.journeys.channel_options import Channels, channel_rules
 from datalyr_notebook.journeys.channels import DEFAULT_CHANNELS, DIRECT, ChannelRule, assign_channels, first_rules
 from datalyr_notebook.journeys.event_keys import event_keys
@@ -76,18 +77,12 @@ def find_touches(
     0  tiktok    NaN  Organic Social
     1  direct   none          Direct
     """
-    timeout_us = check_options("find_touches", stitched, level, session_timeout)
+    stitched = read_stitched("find_touches", stitched)
+    timeout_us = counting_options("find_touches", level, session_timeout)
     rules = channel_rules("find_touches", channels)
     visits = find_visits(stitched, timeout_us)
     found = touch_rows(stitched, visits, level=level, app_direct=app_direct)
     return touch_table(stitched, found, rules)
-
-
-def check_options(step: str, stitched: pd.DataFrame, level: str, session_timeout: str | pd.Timedelta) -> int:
-    """Refuse what cannot be worked on; the timeout in microseconds."""
-    if not isinstance(stitched, pd.DataFrame) or not schema.is_stitched(stitched):
-        raise errors.NotStitchedError(step)
-    return counting_options(step, level, session_timeout)
 
 
 def counting_options(step: str, level: str, session_timeout: str | pd.Timedelta) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
+from datalyr_notebook.frames import check_columns
 from datalyr_notebook.loading import evidence
 from datalyr_notebook.loading.amounts import read_amounts
 from datalyr_notebook.loading.clock import MISSING, read_times
@@ -195,21 +196,6 @@ def as_sent(events: pd.DataFrame) -> pd.DataFrame:
     table = _named_rows(flat, time, is_canonical=schema.is_canonical(events))
     _settle_money(table, flat, LoadReport())
     return pd.DataFrame(table, index=flat.index)
-
-
-def check_columns(frame: pd.DataFrame, step: str) -> None:
-    """Refuse what is no table with one plain name a column."""
-    if not isinstance(frame, pd.DataFrame):
-        raise errors.OptionError(step, "events", frame, "a pandas DataFrame of events; read_events reads the rest")
-    if isinstance(frame.columns, pd.MultiIndex):
-        raise errors.ColumnIndexError(
-            step, "the columns are a MultiIndex", "Flatten them first: df.columns = ['_'.join(c) for c in df.columns]."
-        )
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise errors.ColumnIndexError(
-            step, f"{str(twice[0])!r} names two columns", "Rename or drop one: df.loc[:, ~df.columns.duplicated()]."
-        )
 
 
 def _renamed(events: pd.DataFrame, columns: Mapping[str, str] | None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.matched import is_matched
 from datalyr_notebook.journeys.calendar import CALENDAR, periods
 from datalyr_notebook.journeys.conversions import Conversion
@@ -59,8 +60,7 @@ def match_rate(
     0 2025-12-29 00:00:00+00:00       2       2             0.5
     1 2026-01-05 00:00:00+00:00       1       1             1.0
     """
-    if not isinstance(stitched, pd.DataFrame) or not schema.is_stitched(stitched):
-        raise errors.NotStitchedError("match_rate")
+    stitched = read_stitched("match_rate", stitched)
     names = _asked_by(stitched, by)
     found = counted_conversions(stitched, conversion, refunds=refunds, refund_events=refund_events, rates=rates)
     groups = _groups(stitched, names, found.row, found.where)

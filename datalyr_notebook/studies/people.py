@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import find_members
 from datalyr_notebook.journeys.conversions import Conversion
@@ -54,8 +55,7 @@ def people(
     person_id
     u1            [u1]  [anon_phone, anon_desk]       3   20.0
     """
-    if not isinstance(stitched, pd.DataFrame) or not schema.is_stitched(stitched):
-        raise errors.NotStitchedError("people")
+    stitched = read_stitched("people", stitched)
     wanted = _trait_names(traits)
     person = order.codes(stitched, "person_id")
     texts = stitched["person_id"].cat.categories

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.traits.rules import FOREVER, Holding, find_holding, read_policy
-from datalyr_notebook.traits.said import Said, identity_rows, read_said, require_stitched
+from datalyr_notebook.traits.said import Said, identity_rows, read_said
 
 _STEP = "trait_history"
 _NEVER = np.iinfo(np.int64).min
@@ -70,7 +71,7 @@ def trait_history(
     1   pro                       NaT   True
 
     """
-    require_stitched(_STEP, stitched)
+    stitched = read_stitched(_STEP, stitched)
     policy = read_policy(_STEP, rules, sources)
     rows = identity_rows(stitched)
     said = read_said(stitched, rows, sources=policy.sources)

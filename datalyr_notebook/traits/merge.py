@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Ints
 from datalyr_notebook.traits.rules import find_holding, held_values, read_policy
-from datalyr_notebook.traits.said import Objects, Said, identity_rows, read_said, require_stitched
+from datalyr_notebook.traits.said import Objects, Said, identity_rows, read_said
 
 MOMENTS: Final = ("event", "latest")
 """When ``with_traits`` looks: at the time of each row, or after everything."""
@@ -80,7 +81,7 @@ def merge_traits(
 
     """
     step = "merge_traits"
-    require_stitched(step, stitched)
+    stitched = read_stitched(step, stitched)
     policy = read_policy(step, rules, sources)
     instant = None if as_of is None else options.instant(step, "as_of", as_of)
     said = read_said(stitched, identity_rows(stitched), sources=policy.sources, as_of=instant)
@@ -144,7 +145,7 @@ def with_traits(
 
     """
     step = "with_traits"
-    require_stitched(step, stitched)
+    stitched = read_stitched(step, stitched)
     policy = read_policy(step, rules, sources)
     options.one_of(step, "at", at, MOMENTS)
     asked = list(dict.fromkeys(options.texts(step, "traits", traits)))

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, order, schema
+from datalyr_notebook import order
 from datalyr_notebook.hashing import cell_text
 from datalyr_notebook.order import Flags, Ints, Texts
 
@@ -71,12 +71,6 @@ class Said:
         for one in self.value:
             numbers.setdefault(_token(one), len(numbers))
         return numbers
-
-
-def require_stitched(step: str, stitched: object) -> None:
-    """Raises NotStitchedError unless these are stitched events."""
-    if not isinstance(stitched, pd.DataFrame) or not schema.is_stitched(stitched):
-        raise errors.NotStitchedError(step)
 
 
 def identity_rows(stitched: pd.DataFrame) -> Ints:

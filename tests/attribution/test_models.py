@@ -240,9 +240,9 @@ WRONG = [
     ([2.0, -1.0], "some are negative or not finite"),
     ([np.nan, 1.0], "some are negative or not finite"),
     ([1.0], "it gave 1 for 2"),
-    (1.0, "it gave something else for 2"),
-    (None, "it gave something else for 2"),
-    ([[0.5], [0.5]], "it gave something else for 2"),
+    (1.0, r"it gave an array of shape \(\) for 2"),
+    (None, r"it gave an array of shape \(\) for 2"),
+    ([[0.5], [0.5]], r"it gave an array of shape \(2, 1\) for 2"),
     (["a", "b"], r"it gave \['a', 'b'\]"),
     ([[1], [1, 2]], r"it gave \[\[1\], \[1, 2\]\]"),
 ]
