@@ -34,10 +34,10 @@ class Groups(NamedTuple):
 
 def grouping(columns: str | Iterable[str]) -> tuple[str, ...]:
     """The touch columns to group by, each a column that touches have."""
-    names = options.one_or_several("attribute", "by", columns, _GROUPABLE)
+    names = (columns,) if isinstance(columns, str) or not isinstance(columns, Iterable) else tuple(columns)
     if not names:
         raise errors.OptionError("attribute", "by", columns, _GROUPABLE)
-    return names
+    return tuple(options.one_of("attribute", "by", name, _GROUPABLE) for name in names)
 
 
 def touch_groups(result: Attribution, names: tuple[str, ...]) -> Groups:

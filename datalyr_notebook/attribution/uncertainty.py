@@ -41,6 +41,8 @@ Counts = npt.NDArray[np.uint8]
 _STEP: Final = "intervals"
 _BLOCK: Final = 2_000_000
 """Numbers of a dense block: persons by sums, or replicates by persons."""
+_FEW: Final = 32
+"""A table of persons by sums with more cells than this for each entry is mostly nothing, and is not made."""
 
 
 class Replicates(NamedTuple):
@@ -186,14 +188,27 @@ def replicated_sums(entries: Entries, *, columns: int, persons: int, n: int, see
 
     Only the first ``persons`` places of a draw are looked at: whoever else is drawn does not matter.
     """
-    sums = np.zeros((n, columns))
     source, block = draws(persons, n=n, seed=seed), max(_BLOCK // max(persons, 1), 1)
+    if persons * columns > _FEW * len(entries.value):
+        return _sparse_sums(entries, columns, persons, source, n)
+    sums = np.zeros((n, columns))
     dense = list(_dense_blocks(entries, columns, persons))
     for start in range(0, n, block):
         count = min(block, n - start)
         drawn = np.array([next(source) for _ in range(count)], dtype=np.uint8).reshape(count, persons)
         for first, values in dense:
             sums[start : start + count] += drawn[:, first : first + len(values)].astype(np.float64) @ values
+    return sums
+
+
+def _sparse_sums(entries: Entries, columns: int, persons: int, source: Iterator[Counts], n: int) -> Floats:
+    """The same without a table of persons by sums, which for thousands of groups would be gigabytes."""
+    at = entries.person < persons
+    key, place = np.unique(entries.person[at] * columns + entries.column[at], return_inverse=True)
+    person, column, value = key // columns, key % columns, summed(place, entries.value[at], len(key))
+    sums = np.zeros((n, columns))
+    for row, drawn in zip(sums, source, strict=True):
+        row += np.bincount(column, value * drawn[person], minlength=columns)
     return sums
 
 

@@ -153,6 +153,16 @@ def test_blocks_of_people_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replicated_sums(entries, columns=3, persons=5, n=6, seed=1).tolist() == expected.tolist()
 
 
+def test_many_groups_add_up_without_a_table_of_persons_by_groups() -> None:
+    """A thousand campaigns, of which each person saw few."""
+    person, column = np.arange(50) % 7, np.arange(50) * 389 % 1_000
+    entries = Entries(np.append(person, [9]), np.append(column, [0]), np.arange(51.0))
+    expected = np.zeros((6, 1_000))
+    for number, drawn in enumerate(draws(7, n=6, seed=1)):
+        np.add.at(expected[number], column, np.arange(50.0) * drawn[person])
+    assert replicated_sums(entries, columns=1_000, persons=7, n=6, seed=1).tolist() == expected.tolist()
+
+
 def test_without_conversions_there_is_nothing_to_draw() -> None:
     table = dn.attribute(shop(0, lookers=3), model=["hybrid", "participation"]).intervals(n=5)
     assert len(table) == 0
