@@ -207,8 +207,8 @@ def _sparse_sums(entries: Entries, columns: int, persons: int, source: Iterator[
     key, place = np.unique(entries.person[at] * columns + entries.column[at], return_inverse=True)
     person, column, value = key // columns, key % columns, summed(place, entries.value[at], len(key))
     sums = np.zeros((n, columns))
-    for row, drawn in zip(sums, source, strict=True):
-        row += np.bincount(column, value * drawn[person], minlength=columns)
+    for number, drawn in enumerate(source):
+        sums[number] = np.bincount(column, value * drawn[person], minlength=columns)
     return sums
 
 
