@@ -23,7 +23,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Texts: TypeAlias = npt.NDArray[np.object_]
 
-IDENTITY_EVENTS: Final = ("$identify", "$alias")
+IDENTIFY: Final = ("$identify",)
+ALIAS: Final = ("$alias",)
+IDENTITY_EVENTS: Final = IDENTIFY + ALIAS
 _TEXT_KEYS: Final = ("user_id", "event_id", "event_name", "anonymous_id")
 
 
@@ -139,7 +141,7 @@ def by_group_and_time(group: Ints, time: Ints) -> Ints:
 def _break_ties(rows: pd.DataFrame, group: Ints, time: Ints) -> Ints:
     """The order of rows that share group and instant, by the keys after time."""
     keys = [(~is_named(rows, IDENTITY_EVENTS)).astype(np.int64)]
-    keys += [_text_rank(rows[column]) for column in _TEXT_KEYS if column in rows.columns]
+    keys += [text_rank(rows[column]) for column in _TEXT_KEYS if column in rows.columns]
     order = np.lexsort((*reversed(keys), time, group))
     matrix = np.column_stack([group, time, *keys])[order]
     same = np.flatnonzero((matrix[1:] == matrix[:-1]).all(axis=1))
@@ -153,7 +155,7 @@ def _break_ties(rows: pd.DataFrame, group: Ints, time: Ints) -> Ints:
     return order
 
 
-def _text_rank(values: pd.Series) -> Ints:
+def text_rank(values: pd.Series) -> Ints:
     """The rank of each text in text order; nulls last."""
     number, _ = pd.factorize(values.astype(object), sort=True)
     rank: Ints = np.where(number < 0, np.iinfo(np.int64).max, number)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from datalyr_notebook.errors import shown
+
 ROWS_SHOWN = 12
 _LONGEST_CELL = 60
 _UNITS = ((1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute"), (1 / 86_400, "second"))
@@ -62,6 +64,15 @@ def counted(count: int, one: str, many: str = "") -> str:
     ('1 touch', '2,000 links')
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def plain(text: str) -> str:
+    """An id as a sentence shows it: one line, cut in the middle when long, its odd characters spelled out.
+
+    >>> plain("anon_cfd09de1-6a42-40e3-a650-227788f08ae1-cfd09de1")
+    'anon_cfd09de1-6a42-40e3…e1-cfd09de1'
+    """
+    return shown(text, width=48)[1:-1]
 
 
 def moment(time: pd.Timestamp) -> str:

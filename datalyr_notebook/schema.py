@@ -396,8 +396,6 @@ TOUCH_FIELDS: Final = ("source", "medium", "campaign", "term", "content", "click
 """The fields that tell one touch of a visit from another."""
 
 SERVER_SDKS: Final = ("node",)
-CLIENT_DIRECT_SDKS: Final = ("web", "http", "unknown")
-"""A visit of these without evidence is a direct touch; an app session without evidence is no touch."""
 MOBILE_SDKS: Final = ("react_native", "swift")
 
 AT_EVENT: Final = "event"
@@ -486,8 +484,6 @@ def empty(table: tuple[Column, ...]) -> pd.DataFrame:
 def typed(frame: pd.DataFrame, table: tuple[Column, ...]) -> pd.DataFrame:
     """The columns of a table out of a frame, in order and dtype."""
     return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})  # type: ignore[call-overload]
-    return pd.DataFrame({column.name: frame[column.name].astype(_dtype(column)) for column in table})
-    return frame[names(table)].astype({column.name: _dtype(column) for column in table})
 
 
 def _dtype(column: Column) -> str:

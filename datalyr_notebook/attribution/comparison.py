@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, order, schema
+from datalyr_notebook.attribution.credit import AS_GOOD_AS_EQUAL
 from datalyr_notebook.attribution.groups import grouping, touch_groups
 from datalyr_notebook.attribution.models import MODELS, joined, resolve
 from datalyr_notebook.attribution.protocol import Model
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
 
 _STEP: Final = "compare_models"
-_TOLERANCE: Final = 1e-9
-"""Shares of the whole that differ by less are the same: sums in another order differ in the last bits."""
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -219,7 +218,7 @@ def _disagreements(groups: Groups, sums: Mapping[str, Sums], metric: str) -> pd.
     amounts = np.column_stack([getattr(earned, metric)[:-1] for earned in sums.values()])
     whole = max((abs(getattr(earned, metric).sum()) for earned in sums.values()), default=0.0)
     most, least = amounts.max(axis=1), amounts.min(axis=1)
-    slack = _TOLERANCE * whole
+    slack = AS_GOOD_AS_EQUAL * whole
     table = groups.table.iloc[:-1].assign(
         most_model=names[(amounts >= most[:, None] - slack).argmax(axis=1)],
         least_model=names[(amounts <= least[:, None] + slack).argmax(axis=1)],
@@ -243,7 +242,7 @@ def _places(earned: Sums) -> Ints:
 def _classes(values: Floats) -> Ints:
     """0 for the largest values, 1 for the next smaller ones, …; what is as good as equal has one number."""
     inorder = np.argsort(-values, kind="stable")
-    steps = -np.diff(values[inorder]) > _TOLERANCE * np.abs(values).sum()
+    steps = -np.diff(values[inorder]) > AS_GOOD_AS_EQUAL * np.abs(values).sum()
     number = np.zeros(len(values), dtype=np.int64)
     number[inorder[1:]] = np.cumsum(steps)
     return number
@@ -256,6 +255,4 @@ def _ranks(place: Ints) -> Ints:
 
 def _text_rank(groups: Groups) -> Ints:
     """Groups in the order of their names, ``unattributed`` last."""
-    rank = np.full(len(groups.labels) + 1, len(groups.labels), dtype=np.int64)
-    rank[sorted(range(len(groups.labels)), key=groups.labels.__getitem__)] = np.arange(len(groups.labels))
-    return rank
+    return np.append(order.text_rank(pd.Series(groups.labels, dtype=object)), [len(groups.labels)])

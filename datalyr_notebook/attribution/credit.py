@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from datalyr_notebook.journeys.paths import Paths, summed
 from datalyr_notebook.journeys.windows import Journeys
 from datalyr_notebook.order import Floats, Ints
 
-TOLERANCE = 1e-12
+TOLERANCE: Final = 1e-12
+AS_GOOD_AS_EQUAL: Final = 1e-9
+"""Shares that differ by no more say the same: sums in another order differ in their last bits."""
 
 
 class Sums(NamedTuple):

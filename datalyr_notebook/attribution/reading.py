@@ -13,7 +13,7 @@ import pandas as pd
 from datalyr_notebook import options, order
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.journeys.channel_options import Channels, channel_rules
-from datalyr_notebook.journeys.channels import UNASSIGNED, ChannelRule
+from datalyr_notebook.journeys.channels import ChannelRule, channel_names
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_rows
 from datalyr_notebook.journeys.lookback import LookbackOption, read_lookback
 from datalyr_notebook.journeys.paths import Paths, TouchPaths
@@ -73,7 +73,7 @@ def read_options(
 ) -> Reading:
     """The options of ``attribute``. Raises OptionError."""
     rules = channel_rules(step, channels)
-    names = tuple(dict.fromkeys((*(rule.name for rule in rules), UNASSIGNED)))
+    names = channel_names(rules)
     return Reading(
         level=level,
         app_direct=app_direct,

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook.identity.explaining.inquiry import STRENGTH, find_asked, open_inquiry, strength
-from datalyr_notebook.identity.explaining.missing import plain, why_apart, why_unknown
+from datalyr_notebook.identity.explaining.missing import why_apart, why_unknown
 from datalyr_notebook.identity.explaining.ownership import Ownership
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.loading.normalize import as_canonical
-from datalyr_notebook.rendering import headed
+from datalyr_notebook.rendering import counted, headed, plain
 
 _STEP: Final = "explain_link"
 _STEPS_SHOWN: Final = 12
@@ -85,7 +85,7 @@ class LinkExplanation:
         both, policy = f"{plain(self.a)} and {plain(self.b)}", self.rule.policy
         if self.linked:
             person = min({*self.persons[0]} & {*self.persons[1]}, default=self.a)
-            steps = f"{len(self.chain)} {'link' if len(self.chain) == 1 else 'links'} apart"
+            steps = f"{counted(len(self.chain), 'link')} apart"
             return f"{both} are one person under {policy}: {plain(person)}, {steps}."
         return f"{both} are not one person under {policy}."
 
@@ -180,7 +180,7 @@ def _missing(table: pd.DataFrame, owned: Ownership, ends: tuple[int, int], chain
 def _link(row: pd.Series) -> str:
     """A link in a few words."""
     value = f" {plain(row['value'])}" if isinstance(row["value"], str) else ""
-    count = f"{row['events']:,} {'event' if row['events'] == 1 else 'events'}"
+    count = counted(row["events"], "event")
     return f"{plain(row['id'])} ↔ {plain(row['other_id'])} ({plain(row['kind'])}{value}, {count})"
 
 

@@ -166,7 +166,7 @@ def _own(events: pd.DataFrame, members: Members, aliases: DeviceAliases, merges:
     users = len(members.users)
     is_event = find_evidence(members)
     is_event[own_aliases(members, aliases)] = False
-    is_identify = is_event & order.is_named(events, ("$identify",))
+    is_identify = is_event & order.is_named(events, order.IDENTIFY)
     own = {"identify": np.flatnonzero(is_identify), "event": np.flatnonzero(is_event & ~is_identify)}
     return [
         *(Shown(kind, rows, users + members.device[rows], members.user[rows]) for kind, rows in own.items()),

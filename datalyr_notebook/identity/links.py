@@ -1,4 +1,4 @@
-"""The evidence of who is who: collected once from the events, and shown as identity_links.
+"""The evidence of who is who, collected once from the events: which devices, users and persons each row ties.
 
 What is not local to one device is collected first, as small tables: ``$alias`` in every direction,
 bridges between an app and a web browser, trusted-trait values. The stitch kernel receives them as
@@ -153,7 +153,7 @@ def _absent(texts: pd.Index, known: pd.Index, blocked: BlockList) -> pd.Index:
 def _alias_rows(events: pd.DataFrame) -> Ints:
     if "$alias" not in events["event_name"].cat.categories:
         return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(order.is_named(events, ("$alias",)))
+    return np.flatnonzero(order.is_named(events, order.ALIAS))
 
 
 def find_aliases(events: pd.DataFrame, members: Members) -> tuple[DeviceAliases, Merges]:

@@ -105,7 +105,7 @@ def _identify_started(line: _Line, number: Ints) -> Ints:
     if len(rivals):
         contested = _flags(number[rivals], number)
         both = np.concatenate([first[contested[number[first]]], rivals[starts[number[rivals]]]])
-        is_alias = order.is_named(line.events, ("$alias",), line.rows[both])
+        is_alias = order.is_named(line.events, order.ALIAS, line.rows[both])
         inorder = order.event_order(line.events, within=number[both], rows=line.rows[both])
         heads = inorder[np.diff(number[both[inorder]], prepend=-1) != 0]
         starts[number[both[heads[is_alias[heads]]]]] = False

@@ -30,7 +30,7 @@ class TakenLinks(NamedTuple):
 
     def rows(self, events: pd.DataFrame, members: Members, aliases: DeviceAliases) -> Flags:
         """The rows that name a user on a device only to show one of these links."""
-        is_identify, is_alias = order.is_named(events, ("$identify",)), np.zeros(len(events), dtype=bool)
+        is_identify, is_alias = order.is_named(events, order.IDENTIFY), np.zeros(len(events), dtype=bool)
         is_alias[own_aliases(members, aliases)] = True
         flags = np.zeros(len(events), dtype=bool)
         for kind, shows in (("identify", is_identify), ("event", ~is_identify & ~is_alias), ("alias", is_alias)):

@@ -44,7 +44,7 @@ def find_ties(events: pd.DataFrame, members: Members, merge_on: tuple[str, ...])
     home = np.where(counts[members.device] | (user < 0), members.device, user)
     # An $alias of nobody lives where what it names does.
     home[mentions.row] = mentions.one
-    is_alias = order.is_named(events, ("$alias",), mentions.row)
+    is_alias = order.is_named(events, order.ALIAS, mentions.row)
     return Ties(
         _joined(members.device[both], mentions.one, holders[:, 0]),
         _joined(user[both], mentions.other, holders[:, 1]),

@@ -13,7 +13,8 @@ import pandas as pd
 from datalyr_notebook import order, schema
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import Members, Merges, first_seen
-from datalyr_notebook.order import Ints, Texts
+from datalyr_notebook.order import Ints
+from datalyr_notebook.traits.said import Objects
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _LONGEST: Final = 320
@@ -143,7 +144,7 @@ def _whole(numbers: Sequence[int]) -> Ints:
     return np.array(numbers, dtype=np.int64)
 
 
-def _objects(values: Sequence[object]) -> Texts:
+def _objects(values: Sequence[object]) -> Objects:
     return np.array(values, dtype=object)
 
 
@@ -158,7 +159,7 @@ def _first_held(events: pd.DataFrame, members: Members, trait: str, blocked: Blo
             users[user] = min(since, users.get(user, since))
 
     if "traits" in events.columns:
-        rows = np.flatnonzero(order.is_named(events, ("$identify",)) & (members.user >= 0))
+        rows = np.flatnonzero(order.is_named(events, order.IDENTIFY) & (members.user >= 0))
         time, said = order.microseconds(events)[rows], events["traits"].to_numpy(dtype=object)[rows]
         for traits, user, since in zip(said, members.user[rows].tolist(), time.tolist(), strict=True):
             if isinstance(traits, dict):

@@ -201,8 +201,10 @@ DEFAULT_CHANNELS: Final[tuple[ChannelRule, ...]] = (
     ChannelRule("Mobile Push Notifications", source="firebase"),
 )
 
-CHANNEL_NAMES: Final = (*dict.fromkeys(rule.name for rule in DEFAULT_CHANNELS), UNASSIGNED)
-"""The channels in the order in which their rules are tried."""
+
+def channel_names(rules: Sequence[ChannelRule] = DEFAULT_CHANNELS) -> tuple[str, ...]:
+    """The channels in the order in which their rules are tried, each once; what meets no rule comes last."""
+    return tuple(dict.fromkeys((*(rule.name for rule in rules), UNASSIGNED)))
 
 
 def assign_channels(touches: pd.DataFrame, rules: Sequence[ChannelRule] = DEFAULT_CHANNELS) -> pd.Categorical:

@@ -10,12 +10,12 @@ from datalyr_notebook.lint.examples import most_of
 from datalyr_notebook.lint.tracked import Found, Tracked
 from datalyr_notebook.loading import layers
 from datalyr_notebook.loading.addresses import CLICK_KEYS, read_page
+from datalyr_notebook.loading.evidence import FALSE
 
 CHOICES: Final = ("marketing", "sale")
 """Either one declined: the SDK strips click ids from the payload, but not from addresses."""
 ADDRESSES: Final = ("url", "landingPage", "landing_page", "page_url", "search")
 _NAMED: Final = ("clickId", "click_id", *CLICK_KEYS)
-_FALSE: Final = frozenset(("false", "0"))
 
 
 def clicks_after_refusal(tracked: Tracked) -> Found | None:
@@ -27,7 +27,7 @@ def clicks_after_refusal(tracked: Tracked) -> Found | None:
     refused = np.zeros(len(frame), dtype=bool)
     for choice in CHOICES:
         for column in (f"consent_{choice}", f"consent.{choice}"):
-            refused |= layers.has(frame, column, among=_FALSE)
+            refused |= layers.has(frame, column, among=FALSE)
     nested, payloads = tracked.payloads
     bodies = {int(row): payload for row, payload in zip(nested, payloads, strict=True) if _declined(payload)}
     refused[list(bodies)] = True
@@ -51,7 +51,7 @@ def _declined(payload: dict[str, Any]) -> bool:
 
 
 def _says_no(choice: object) -> bool:
-    return choice is False or (isinstance(choice, str | int | np.bool_) and str(choice).casefold() in _FALSE)
+    return choice is False or (isinstance(choice, str | int | np.bool_) and str(choice).casefold() in FALSE)
 
 
 def _click_in(part: dict[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from datalyr_notebook import order
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.lint.examples import most_of
-from datalyr_notebook.lint.tracked import IDENTIFY, Found, Table, Tracked
+from datalyr_notebook.lint.tracked import Found, Table, Tracked
 from datalyr_notebook.loading.encoding import encode, matches, nobody
 from datalyr_notebook.order import Flags
 
@@ -53,7 +53,7 @@ def null_like_anonymous_ids(tracked: Tracked) -> Found | None:
 def identifies_without_user(tracked: Tracked) -> Found | None:
     """``$identify`` without any user_id."""
     frame = tracked.sent.frame
-    rows = order.is_named(frame, IDENTIFY) & (order.codes(frame, "user_id") < 0)
+    rows = order.is_named(frame, order.IDENTIFY) & (order.codes(frame, "user_id") < 0)
     return tracked.sent.found_in("sdk", rows)
 
 

@@ -26,7 +26,6 @@ from datalyr_notebook.order import Flags, Floats, Ints
 
 PURCHASE: Final = ("purchase",)
 """Events whose value a finding counts: the default conversion of the package."""
-IDENTIFY: Final = ("$identify",)
 
 _IDS: Final = ("event_id", "anonymous_id", "user_id", "previous_id", "new_user_id", "session_id", "order_id")
 _OTHER_IDS: Final = ("distinct_id", "distinctId", "visitor_id", "visitorId", "web_visitor_id", "webVisitorId")
@@ -153,7 +152,7 @@ class Tracked:
     @cached_property
     def identifies(self) -> Ints:
         """The ``$identify`` rows."""
-        return np.flatnonzero(order.is_named(self.events.frame, IDENTIFY))
+        return np.flatnonzero(order.is_named(self.events.frame, order.IDENTIFY))
 
     @cached_property
     def traits(self) -> TraitFacts:
@@ -261,7 +260,7 @@ def _ids_in_payloads(events: pd.DataFrame) -> pd.DataFrame:
     if "properties" not in events.columns:
         return events
     user = order.codes(events, "user_id")
-    rows = np.flatnonzero(order.is_named(events, IDENTIFY) & (user < 0))
+    rows = np.flatnonzero(order.is_named(events, order.IDENTIFY) & (user < 0))
     payloads = events["properties"].to_numpy(dtype=object)
     named = {int(row): text for row in rows if (text := _user_named(payloads[row])) is not None}
     if not named:

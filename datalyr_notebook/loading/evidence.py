@@ -64,7 +64,7 @@ APPLE_SEARCH_ADS: Final = "apple_search_ads"
 TRACKING_LINK: Final = "datalyr_link"
 
 _KLAVIYO: Final = "klaviyo"
-_FALSE: Final = frozenset(("false", "0"))
+FALSE: Final = frozenset(("false", "0"))
 
 
 class _Sdks(NamedTuple):
@@ -218,7 +218,7 @@ def _app(flat: pd.DataFrame, mobile: Flags) -> _App:
     if installed.any():
         for column in flat.columns:
             if _is_search_ads(column):
-                search_ads = search_ads | (installed & layers.has(flat, column, barring=_FALSE))
+                search_ads = search_ads | (installed & layers.has(flat, column, barring=FALSE))
         campaign = layers.first((layers.column(flat, "asa_campaign_name"), layers.column(flat, "asa_campaign_id")))
         campaign = layers.only(campaign, search_ads)
         install = layers.only(layers.column(flat, "install_referrer_url"), installed & ~search_ads)
@@ -276,7 +276,7 @@ def _clicks(flat: pd.DataFrame, found: _Found | None, sdks: _Sdks) -> _Clicks:
             types.append(layers.constant(_valid(texts), name))
     clicked = _clue(found, "click_id")
     if found is not None and clicked is not None:
-        refused = layers.has(flat, "consent_marketing", among=_FALSE) | layers.has(flat, "consent_sale", among=_FALSE)
+        refused = layers.has(flat, "consent_marketing", among=FALSE) | layers.has(flat, "consent_sale", among=FALSE)
         ids.append(layers.decoded(Coded(np.where(refused, np.int32(-1), clicked.codes), clicked.texts)))
         types.append(layers.unless(_clue(found, "click_id_type"), refused))
     if given is not None:

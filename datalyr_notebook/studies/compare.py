@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.attribution.credit import AS_GOOD_AS_EQUAL
 from datalyr_notebook.attribution.models import MODELS, resolve
 from datalyr_notebook.attribution.protocol import FittedModel, Model, TouchModel
 from datalyr_notebook.attribution.reading import Names, read_options
@@ -30,8 +31,6 @@ from datalyr_notebook.studies.accounts import Account, Accounting, Baseline, Cre
 from datalyr_notebook.studies.difference import study_rule
 
 _STEP = "compare_policies"
-_TOLERANCE = 1e-9
-"""Shares and values that differ by less are the same: sums in another order differ in the last bits."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -247,8 +246,8 @@ def _moved_conversions(account: Account, baseline: Baseline) -> tuple[Ints, Floa
     shares = np.zeros((len(left), other.shares.shape[1]))
     shares[:, [*range(len(one.channels)), -1]] = one.shares[left]
     moved = account.owner[row] != baseline.account.owner[row]
-    moved |= (np.abs(shares - other.shares[right]) > _TOLERANCE).any(axis=1)
-    moved |= np.abs(one.value[left] - other.value[right]) > _TOLERANCE * np.maximum(1.0, one.value[left])
+    moved |= (np.abs(shares - other.shares[right]) > AS_GOOD_AS_EQUAL).any(axis=1)
+    moved |= np.abs(one.value[left] - other.value[right]) > AS_GOOD_AS_EQUAL * np.maximum(1.0, one.value[left])
     gone, new = _others(len(one.key), left), _others(len(other.key), right)
     where = np.concatenate([one.where[left[moved]], one.where[gone], other.where[new]])
     return where, np.concatenate([one.value[left[moved]], one.value[gone], other.value[new]])

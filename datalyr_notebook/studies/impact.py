@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import order, schema
-from datalyr_notebook.attribution.credit import weigh
+from datalyr_notebook.attribution.credit import AS_GOOD_AS_EQUAL, weigh
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch
@@ -181,7 +181,7 @@ def _across(found: Attribution) -> _Across:
     conversions = found.conversion_rows.where[journeys.journey]
     elsewhere = np.where(touched_devices(found.stitched, touches, conversions) == OTHER, weights, 0.0)
     share = np.bincount(journeys.journey, elsewhere, minlength=len(journeys.lengths)).astype(np.float64)
-    return _Across(share > 0, share > 1 - 1e-9, share)
+    return _Across(share > 0, share > 1 - AS_GOOD_AS_EQUAL, share)
 
 
 def _summary(alone: pd.DataFrame, found: Attribution, moves: Moves, across: _Across, drawing: _Drawing) -> pd.DataFrame:

@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import order
+from datalyr_notebook.attribution.credit import AS_GOOD_AS_EQUAL
 from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.order import Flags, Floats, Ints
-
-_TOLERANCE = 1e-9
-"""Weights that differ by less are the same: sums in another order differ in the last bits."""
 
 
 class Owners(NamedTuple):
@@ -139,8 +137,8 @@ def find_moves(before: Shares, after: Shares) -> Moves:
     count, change = len(conversions), credit_after - credit_before
     values = [np.bincount(conversion, side, minlength=count) for side in (credit_before, credit_after)]
     counts_before = np.bincount(conversion, weight_before, minlength=count) > 0
-    is_other = np.abs(weight_after - weight_before) > _TOLERANCE
-    is_other |= np.abs(change) > _TOLERANCE * np.maximum(1.0, np.abs(credit_before))
+    is_other = np.abs(weight_after - weight_before) > AS_GOOD_AS_EQUAL
+    is_other |= np.abs(change) > AS_GOOD_AS_EQUAL * np.maximum(1.0, np.abs(credit_before))
     is_moved = np.bincount(conversion[is_other], minlength=count) > 0
     gain, loss = (np.bincount(conversion, np.maximum(side, 0.0), minlength=count) for side in (change, -change))
     return Moves(

@@ -181,7 +181,7 @@ def _find_logins(events: pd.DataFrame, rule: StitchRule) -> _Logins:
     session[loose] = np.cumsum(starts)
     named_session = pd.factorize(device[named] * (int(name.max(initial=0)) + 1) + name[named])[0]
     session[named] = named_session + session.max(initial=0) + 1
-    return _Logins(row, device, at, session, ~order.is_named(events, ("$alias",), row), members.devices)
+    return _Logins(row, device, at, session, ~order.is_named(events, order.ALIAS, row), members.devices)
 
 
 def _hashes(texts: pd.Index, seed: int) -> npt.NDArray[np.uint64]:

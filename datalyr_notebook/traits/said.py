@@ -8,15 +8,15 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.hashing import cell_text
-from datalyr_notebook.order import Flags, Ints, Texts
+from datalyr_notebook.order import Flags, Ints
 
-Objects: TypeAlias = Texts
+Objects: TypeAlias = npt.NDArray[np.object_]
 
-IDENTIFY: Final = ("$identify",)
 NULL: Final = "null"
 
 
@@ -87,7 +87,7 @@ def read_said(
     time = order.microseconds(stitched)[rows]
     has_traits = "traits" in stitched.columns
     cells = stitched["traits"].to_numpy(dtype=object)[rows] if has_traits else np.full(len(rows), None, dtype=object)
-    is_call = order.is_named(stitched, IDENTIFY, rows) & (person[rows] >= 0)
+    is_call = order.is_named(stitched, order.IDENTIFY, rows) & (person[rows] >= 0)
     is_call &= np.fromiter((isinstance(one, dict) for one in cells), dtype=bool, count=len(cells))
     if as_of is not None:
         is_call &= (stitched["timestamp"].iloc[rows] <= as_of).to_numpy(dtype=bool)

@@ -9,7 +9,7 @@ import pytest
 
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.errors import OptionError
-from datalyr_notebook.journeys.channels import CHANNEL_NAMES
+from datalyr_notebook.journeys.channels import channel_names
 from datalyr_notebook.journeys.transforms import read_transforms
 
 LETTERS = {"E": "Email", "S": "Organic Social", "D": "Direct"}
@@ -23,7 +23,7 @@ def paths(*written: str) -> PathCounts:
 def transformed(path: Any, *written: str) -> list[str]:
     """What is left of each path, in letters."""
     found: PathCounts = paths(*written)
-    for transform in read_transforms("attribute", path, CHANNEL_NAMES):
+    for transform in read_transforms("attribute", path, channel_names()):
         found = found.narrowed(transform.kept(found))
     letters = {name: letter for letter, name in LETTERS.items()}
     names = np.array([letters[name] for name in found.channels], dtype=object)[found.channel]
@@ -74,7 +74,7 @@ def test_transforms_are_done_in_the_order_asked_for(path: Any, left: str) -> Non
     "text", ["remove_if_not_all( 'Direct' )", ' remove_if_not_all("Direct")', "remove_if_not_all(Direct) "]
 )
 def test_blanks_and_quotes_do_not_count(text: str) -> None:
-    assert str(read_transforms("attribute", text, CHANNEL_NAMES)[0]) == "remove_if_not_all(Direct)"
+    assert str(read_transforms("attribute", text, channel_names())[0]) == "remove_if_not_all(Direct)"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,6 @@ def test_blanks_and_quotes_do_not_count(text: str) -> None:
 )
 def test_names_that_are_none_are_refused(path: Any, words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        read_transforms("attribute", path, CHANNEL_NAMES)
+        read_transforms("attribute", path, channel_names())
     assert str(caught.value).startswith("attribute: path=")
     assert words in str(caught.value)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from datalyr_notebook.schema import CLIENT_DIRECT_SDKS, MOBILE_SDKS, SERVER_SDKS, TOUCH_FIELDS
+from datalyr_notebook.schema import MOBILE_SDKS, SERVER_SDKS, TOUCH_FIELDS
 
 from .attribution import is_direct
 from .events import MATCHED, MERGED, SESSION_TIMEOUT_US, microseconds, order_key
@@ -157,7 +157,7 @@ def may_be_direct(visit: Sequence[Placed], events: Sequence[Placed], found: Sequ
     If the device already has a touch, a session that starts without a pageview adds none.
     """
     first = visit[0]
-    if first.row.get("sdk") not in CLIENT_DIRECT_SDKS + (MOBILE_SDKS if app_direct else ()):
+    if first.row.get("sdk") not in ("web", "http", "unknown", *(MOBILE_SDKS if app_direct else ())):
         return False
     before = {one.origin for one in events[: first.place]}
     already = any(touch["row"] in before and same_device(touch, first.row) for touch in found)

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook.attribution.explaining.touch_evidence import short_id
-from datalyr_notebook.identity.explaining.missing import plain
 from datalyr_notebook.loading.evidence import DIRECT_SOURCES
-from datalyr_notebook.rendering import ROWS_SHOWN, counted, lasting, moment, percent, table_html
+from datalyr_notebook.rendering import ROWS_SHOWN, counted, lasting, moment, percent, plain, table_html
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.explain import CreditExplanation

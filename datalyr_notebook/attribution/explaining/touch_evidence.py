@@ -11,13 +11,10 @@ import pandas as pd
 
 from datalyr_notebook import order
 from datalyr_notebook.errors import shown
-from datalyr_notebook.identity.explaining.missing import plain
 from datalyr_notebook.journeys.lookback import DAY_US
 from datalyr_notebook.order import Ints
-from datalyr_notebook.rendering import lasting, moment
+from datalyr_notebook.rendering import lasting, moment, plain
 
-_IDENTIFY: Final = ("$identify",)
-_ALIAS: Final = ("$alias",)
 _ITSELF: Final = ("own", "anonymous")
 """Values of person_via that need no evidence but the row itself."""
 _MATCHES: Final = {"email": "by e-mail", "ip": "by IP"}
@@ -173,13 +170,13 @@ def _naming(theirs: PersonsRows, device: int, since: int) -> int:
     if not len(rows):
         return -1
     inorder = rows[order.event_order(theirs.events, rows=rows)]
-    return int(inorder[order.is_named(theirs.events, _IDENTIFY, inorder).argmax()])
+    return int(inorder[order.is_named(theirs.events, order.IDENTIFY, inorder).argmax()])
 
 
 def _aliasing(theirs: PersonsRows, since: int) -> int:
     """An ``$alias`` of that time among the person's rows; -1 for none."""
     rows = np.flatnonzero(theirs.time == since)
-    rows = rows[order.is_named(theirs.events, _ALIAS, rows)]
+    rows = rows[order.is_named(theirs.events, order.ALIAS, rows)]
     return int(rows[order.event_order(theirs.events, rows=rows)[0]]) if len(rows) else -1
 
 
@@ -218,7 +215,7 @@ def _user(theirs: PersonsRows, code: int) -> str:
 def _said(theirs: PersonsRows, row: int) -> str:
     """The event that named a user."""
     name = str(theirs.events["event_name"].iloc[row])
-    named = name if name in _IDENTIFY + _ALIAS else f"the user_id on its {plain(name)}"
+    named = name if name in order.IDENTITY_EVENTS else f"the user_id on its {plain(name)}"
     return f"{named}{_event(theirs, row)}"
 
 

@@ -9,18 +9,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook.errors import shown
 from datalyr_notebook.identity.explaining.inquiry import Asked, Inquiry, open_inquiry
 from datalyr_notebook.identity.explaining.ownership import Ownership
 from datalyr_notebook.identity.explaining.shared_traits import SharedTrait, nearest_shared_trait
 from datalyr_notebook.identity.links import BRIDGE_KINDS
+from datalyr_notebook.rendering import plain
 
 _NO_LIMIT: Final = 2**31
-
-
-def plain(text: str) -> str:
-    """An id as a sentence shows it: one line, cut in the middle when long, its odd characters spelled out."""
-    return shown(text, width=48)[1:-1]
 
 
 def why_apart(owned: Ownership, source: int, chain: Sequence[tuple[int, int]]) -> list[str]:

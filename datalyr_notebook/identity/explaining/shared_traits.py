@@ -30,7 +30,7 @@ class SharedTrait(NamedTuple):
 def said_traits(events: pd.DataFrame, members: Members) -> Iterator[tuple[int, int, str, str]]:
     """Each comparable trait that a user has said: row, user's code, trait, value; a user_id that is an e-mail too."""
     if "traits" in events.columns:
-        rows = np.flatnonzero(order.is_named(events, ("$identify",)) & (members.user >= 0))
+        rows = np.flatnonzero(order.is_named(events, order.IDENTIFY) & (members.user >= 0))
         said = events["traits"].to_numpy(dtype=object)[rows]
         for row, user, traits in zip(rows.tolist(), members.user[rows].tolist(), said, strict=True):
             if not isinstance(traits, dict):
