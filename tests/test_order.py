@@ -116,7 +116,7 @@ def test_shuffling_never_changes_the_order(rows: list[tuple[Any, ...]], chance: 
     pd.testing.assert_frame_equal(first, second)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(ROW, max_size=8), st.data())
 def test_the_order_of_a_group_is_the_order_of_its_rows_alone(rows: list[tuple[Any, ...]], data: st.DataObject) -> None:
     table = events(*(row[:5] for row in rows), value=[row[5] for row in rows])

@@ -226,7 +226,7 @@ def compared_tables(compared: ModelComparison) -> list[pd.DataFrame]:
     return [compared.credit, compared.disagreements, compared.conversions.astype({"person_id": str}), compared.ranks]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(JOURNEYS, st.randoms(use_true_random=False))
 def test_every_model_shares_out_the_same_whole_whatever_the_order_of_rows(
     journeys: list[tuple[list[str], int]], random: Any

@@ -75,7 +75,7 @@ def test_every_row_has_the_person_it_had_at_its_own_time(
 
 
 @pytest.mark.parametrize("minutes", [1, 10, 60])
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(found=rows(bridges=False))
 def test_a_session_is_as_long_as_the_analyst_says(minutes: int, found: list[dict[str, Any]]) -> None:
     events = table(found)
@@ -84,7 +84,7 @@ def test_a_session_is_as_long_as_the_analyst_says(minutes: int, found: list[dict
     assert_agree(events, stitched, expected)
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(found=rows(), chosen=options(), policy=st.sampled_from(POLICIES), data=st.data())
 def test_a_link_taken_away_never_was(
     found: list[dict[str, Any]], chosen: dict[str, Any], policy: str, data: st.DataObject

@@ -89,7 +89,7 @@ SOURCES, MEDIUMS = st.sampled_from([None, "google", "fb", "shelf"]), st.sampled_
     st.lists(st.fixed_dictionaries({"source": SOURCES, "medium": MEDIUMS, "sdk": st.sampled_from(["web", "swift"])})),
     st.sampled_from([None, [{"name": "Mail", "medium": "email"}], [{"name": "A", "medium": "cpc"}, {"name": "B"}]]),
 )
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_counts_add_up_to_the_channels_of_the_touches(rows: list[dict[str, Any]], channels: Any) -> None:
     table = visits(*rows) if rows else visits(*WEEK).iloc[:0]
     report = channel_report(table, channels=channels)

@@ -102,7 +102,7 @@ class TestTheTable:
 class TestLaws:
     """What holds for any table."""
 
-    @settings(max_examples=15)
+    @settings(max_examples=9)
     @given(
         secret=SECRETS,
         place=st.sampled_from(PLACES),
@@ -122,7 +122,7 @@ class TestLaws:
         assert secret not in whole_text(found)
         assert secret not in whole_text(lint(form(frame), person=secret))
 
-    @settings(max_examples=15)
+    @settings(max_examples=9)
     @given(
         secret=st.text("xyz0123456789", min_size=8, max_size=30), name=st.sampled_from(["password", "ssn", "userPwd"])
     )
@@ -131,7 +131,7 @@ class TestLaws:
         assert one(frame, "sensitive_trait_name")["examples"] == [name]
         assert secret not in whole_text(lint(frame))
 
-    @settings(max_examples=15)
+    @settings(max_examples=9)
     @given(found=rows(), seed=st.integers(0, 99))
     def test_shuffling_changes_nothing(self, found: list[dict[str, Any]], seed: int) -> None:
         frame = table(found)
@@ -143,14 +143,14 @@ class TestLaws:
         if person is not None:
             pd.testing.assert_frame_equal(lint(frame, person=person), lint(shuffled, person=person))
 
-    @settings(max_examples=15)
+    @settings(max_examples=9)
     @given(found=rows())
     def test_stitching_first_changes_nothing(self, found: list[dict[str, Any]]) -> None:
         frame = table(found)
         pd.testing.assert_frame_equal(lint(frame), lint(stitch(frame)))
 
     @given(found=rows(max_rows=8))
-    @settings(max_examples=15)
+    @settings(max_examples=9)
     def test_no_finding_counts_more_than_there_is(self, found: list[dict[str, Any]]) -> None:
         frame = table(found)
         money = frame["value"].clip(lower=0).sum() if "value" in frame.columns else 0.0

@@ -111,7 +111,7 @@ def test_other_options_go_to_attribute() -> None:
     assert answer.summary["events_moved"].item() == 3
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows(max_rows=16), policy=st.sampled_from([*POLICIES]), at=st.integers(0, 39))
 def test_each_side_is_what_stitching_says_at_its_instant(found: list[dict[str, Any]], policy: str, at: int) -> None:
     """Owners counted by hand from two stitches; the credit of each side sums to its conversions."""

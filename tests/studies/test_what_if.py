@@ -182,7 +182,7 @@ def test_an_alias_of_nobody_says_who_was_seen_first() -> None:
     assert what_if(events, without=ranked, rule=rule).without["kind"].tolist() == ["trait:email"]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows(max_rows=16), policy=st.sampled_from([*POLICIES]), merge=st.booleans())
 def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
     found: list[dict[str, Any]], policy: str, merge: bool
@@ -200,7 +200,7 @@ def test_the_ranking_says_of_each_link_what_what_if_says_of_it(
             assert ranked[name].iloc[place] == pytest.approx(alone[name]), name
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(found=rows(max_rows=16), data=st.data())
 def test_credit_sums_to_the_value_of_both_sides(found: list[dict[str, Any]], data: st.DataObject) -> None:
     events = table(found)
