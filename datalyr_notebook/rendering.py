@@ -18,8 +18,20 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def table_text(headline: str, table: pd.DataFrame) -> str:
-    """The headline, then the first rows."""
-    return f"{headline}\n{table.head(ROWS_SHOWN).to_string(index=False, max_colwidth=40)}"
+    """The headline, then the first rows; what would steer a terminal is spelled out.
+
+    >>> chr(27) in table_text("1 campaign", pd.DataFrame({"campaign": [chr(27) + "[2Jspring"]}))
+    False
+    """
+    rows = table.head(ROWS_SHOWN)
+    columns = pd.DataFrame({place: rows.iloc[:, place].map(_spelled) for place in range(len(table.columns))})
+    shown = columns.set_axis([_spelled(name) for name in table.columns], axis="columns")
+    return f"{headline}\n{shown.to_string(index=False, max_colwidth=40)}"
+
+
+def _spelled(cell: object) -> object:
+    """A text on one line, its control characters as escapes; anything else as it is."""
+    return repr(cell)[1:-1] if isinstance(cell, str) and not cell.isprintable() else cell
 
 
 def table_html(headline: str, table: pd.DataFrame, where: str, *, longest_cell: int = _LONGEST_CELL) -> str:
