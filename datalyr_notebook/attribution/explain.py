@@ -20,7 +20,7 @@ from datalyr_notebook.hashing import cell_text
 from datalyr_notebook.identity.persons import nearest_ids
 from datalyr_notebook.journeys.channel_report import describe_rule
 from datalyr_notebook.journeys.channels import UNASSIGNED
-from datalyr_notebook.journeys.lookback import DAY_US
+from datalyr_notebook.journeys.lookback import DAY_US, UNLIMITED
 from datalyr_notebook.journeys.touches import TouchRows, touch_rules, touch_table
 from datalyr_notebook.order import Floats, Ints, Texts
 from datalyr_notebook.rendering import counted
@@ -119,7 +119,7 @@ def explain_conversion(result: Attribution, conversion_id: str) -> CreditExplana
         touches=touches,
         credit=_credit(result, journey, table["channel"][mine.place >= 0], weights),
         left_out=schema.typed(table[mine.place < 0].assign(reason=reasons).reset_index(drop=True), schema.PASSED_OVER),
-        why=_why(result, journey, theirs.kind),
+        why=_why(result, journey, theirs.kind, mine),
         total_models=tuple(name for name, model in result.models.items() if isinstance(model, TotalModel)),
         lookback=str(result.reading.window.lookback),
         unattributed=_unattributed(theirs, reasons) if not len(places) else "",
@@ -208,14 +208,19 @@ def _credit(result: Attribution, journey: int, channel: pd.Series, weights: Mapp
     return schema.typed(table.assign(credit=table["weight"] * result.journeys.value[journey]), schema.CONVERSION_CREDIT)
 
 
-def _why(result: Attribution, journey: int, kind: str) -> dict[str, str]:
+def _why(result: Attribution, journey: int, kind: str, mine: PersonsTouches) -> dict[str, str]:
     """Each touch model's reason, where there is something to share out."""
     only = np.arange(len(result.journeys.lengths)) == journey
     one = result.journeys.take(only)
     if not len(one.channel):
         return {}
     lookback = result.reading.window.lookback
-    return {name: reason(result.models[name], one, kind=kind, lookback=lookback) for name in result.weights}
+    limit = UNLIMITED if lookback.by_source else lookback.others_us  # as the reason's words say it
+    is_whole = not ((mine.place < 0) & (mine.age_us >= 0) & (mine.age_us <= limit)).any()
+    return {
+        name: reason(result.models[name], one, kind=kind, lookback=lookback, is_whole=is_whole)
+        for name in result.weights
+    }
 
 
 def _unattributed(theirs: PersonsRows, reasons: Texts) -> str:

@@ -71,10 +71,13 @@ class Choice(NamedTuple):
 _FIRST: Final = Choice(first, every, "the first touch {before}")
 _LAST: Final = Choice(last, every, "the last touch before it")
 _LAST_NON_DIRECT: Final = Choice(
-    last, lambda journeys: ~journeys.is_direct, "the last touch that is not direct", "nothing but direct touches"
+    last,
+    lambda journeys: ~journeys.is_direct,
+    "the last touch that is not direct",
+    "nothing but direct touches {before}",
 )
 _FIRST_NON_DIRECT: Final = _LAST_NON_DIRECT._replace(pick=first, says="the first touch that is not direct")
-_LAST_CLICK: Final = Choice(last, lambda journeys: journeys.is_click, "the last click before it", "no click at all")
+_LAST_CLICK: Final = Choice(last, lambda journeys: journeys.is_click, "the last click before it", "no click {before}")
 _FIRST_CLICK: Final = _LAST_CLICK._replace(pick=first, says="the first click {before}")
 _OWN_SESSION: Final = Choice(
     last,

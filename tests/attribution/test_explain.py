@@ -312,11 +312,11 @@ def test_unattributed_says_why_there_is_nothing(events: list[dict[str, Any]], wh
         ),
         (
             [seen(1, "anon_1", "u"), seen(2, "anon_1", "u", **EMAIL), bought(4, "anon_1", sdk="swift")],
-            "no click at all, so the first touch that is not direct",
+            "no click in the 90 days before it, so the first touch that is not direct",
         ),
         (
             [seen(1, "anon_1", "u"), seen(2, "anon_1", "u"), bought(4, "anon_1", sdk="swift")],
-            "nothing but direct touches, so the last touch before it",
+            "nothing but direct touches in the 90 days before it, so the last touch before it",
         ),
         ([seen(1, "anon_1", "u"), bought(1, "anon_1")], "the only touch in the 90 days before it"),
     ],
@@ -344,6 +344,60 @@ def test_every_kind_of_model_tells_how_it_shares() -> None:
     assert list(explanation.touches.columns[-5:]) == ["ours", "days", "by channel", "j", "channel (2)"]
     assert list(explanation.weights.columns) == list(models)
     assert explanation.weights["channel"].tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"exclude": "Email"}, "among the touches that count, the last touch that is not direct"),
+        ({"include": "Direct"}, "among the touches that count, the only touch in the 90 days before it"),
+        ({"path": "last(1)"}, "among the touches that count, the only touch in the 90 days before it"),
+        ({"touches_feed": "next"}, "among the touches that count, the last touch that is not direct"),
+        (
+            {"lookback": {"klaviyo": "1D"}},
+            "among the touches that count, the last touch that is not direct",
+        ),
+        ({"lookback": "36h"}, "the only touch in the 1.5 days before it"),
+        ({}, "the last touch that is not direct"),
+    ],
+)
+def test_a_reason_does_not_deny_touches_that_options_took_out(options: dict[str, Any], why: str) -> None:
+    """Four touches before the purchase of day 30, the last two of day 28 (Email) and day 29 (Direct)."""
+    assert explained(stitched(*ADS), model="last_non_direct", **options).why == {"last_non_direct": why}
+
+
+@pytest.mark.parametrize(
+    ("model", "events", "why"),
+    [
+        (
+            "position_based",
+            [seen(1, "anon_1", "u", **META), seen(2, "anon_1", "u", **GOOGLE), bought(2, "anon_1")],
+            "40% for the first touch, 40% for the last, in proportion, for none stands between them",
+        ),
+        (
+            "w_shaped",
+            [seen(1, "anon_1", "u", **META), seen(2, "anon_1", "u", **GOOGLE), bought(2, "anon_1")],
+            (
+                "30% each for the first touch, the last before lead and the last; 10% for the rest "
+                "(without a touch before lead and a rest, the others share in proportion)"
+            ),
+        ),
+        (
+            "full_path",
+            [
+                seen(1, "anon_1", "u", **META), seen(2, "anon_1", "u", **EMAIL), seen(2, "anon_1", "u", "lead"),
+                seen(3, "anon_1", "u", "opportunity"), seen(3.1, "anon_1", "u", **GOOGLE),
+                seen(4, "anon_1", "u"), bought(4.1, "anon_1"),
+            ],
+            (
+                "22.5% each for the first touch, the last before lead, the last before opportunity and the last; "
+                "10% for the rest"
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_a_model_by_position_tells_what_the_journey_lacks(model: str, events: list[dict[str, Any]], why: str) -> None:
+    assert explained(stitched(*events), model=model).why == {model: why}
 
 
 def test_a_total_model_shares_nothing_out_and_is_named() -> None:

@@ -13,24 +13,26 @@ from datalyr_notebook.journeys.lookback import UNLIMITED, Lookback
 from datalyr_notebook.journeys.windows import Journeys
 from datalyr_notebook.rendering import counted, percent
 
-SHARING: Final[Mapping[type, Callable[[Any], str]]] = {
-    shares.Linear: lambda model: f"the same share for every {model.per}",
-    shares.TimeDecay: lambda model: (
+SHARING: Final[Mapping[type, Callable[[Any, Journeys], str]]] = {
+    shares.Linear: lambda model, _: f"the same share for every {model.per}",
+    shares.TimeDecay: lambda model, _: (
         f"shares by age: half for every {counted_days(model.half_life_days)} that a touch is older"
     ),
-    shares.PositionBased: lambda model: (
-        f"{percent(model.first)} for the first touch, {percent(model.last)} for the last, the rest for those between"
+    shares.PositionBased: lambda model, journey: (
+        f"{percent(model.first)} for the first touch, {percent(model.last)} for the last, "
+        + ("the rest for those between" if len(journey.channel) > 2 else "in proportion, for none stands between them")
     ),
-    shares.WShaped: lambda model: (
+    shares.WShaped: lambda model, journey: (
         f"30% each for the first touch, the last before {model.stage} and the last; 10% for the rest"
+        + _without(model, journey)
     ),
-    shares.FullPath: lambda model: (
+    shares.FullPath: lambda model, journey: (
         f"22.5% each for the first touch, the last before {model.lead}, the last before {model.opportunity} and the "
-        "last; 10% for the rest"
+        "last; 10% for the rest" + _without(model, journey)
     ),
-    shares.CustomWeights: lambda _: "its own weights",
-    Shapley: lambda _: "the same share for every channel, which is its Shapley value",
-    MarkovJourney: lambda _: "shares by the removal effect of each touch's channel among everybody's paths",
+    shares.CustomWeights: lambda _, __: "its own weights",
+    Shapley: lambda _, __: "the same share for every channel, which is its Shapley value",
+    MarkovJourney: lambda _, __: "shares by the removal effect of each touch's channel among everybody's paths",
 }
 """How the models that share a conversion out do it; a subclass shares as its base does. Rule models say
 in ``RuleModel.choices`` what they look for."""
@@ -38,24 +40,19 @@ in ``RuleModel.choices`` what they look for."""
 _UNKNOWN: Final = "its own weights"
 
 
-def reason(model: object, journey: Journeys, *, kind: str, lookback: Lookback) -> str:
+def reason(model: object, journey: Journeys, *, kind: str, lookback: Lookback, is_whole: bool = True) -> str:
     """Why ``model`` shared one journey, which has touches, as it did; ``kind``: what the conversion is called.
 
-    A phrase without a capital and a full stop.
+    Unless the journey ``is_whole``, the person has touches inside the lookback that do not count, and what is said
+    of the first, the last or the only one holds without these. A phrase without a capital and a full stop.
     """
-    before = _before(lookback)
+    before, among = _before(lookback), "" if is_whole else "among the touches that count, "
     if len(journey.channel) == 1:
-        return f"the only touch {before}"
+        return f"{among}the only touch {before}"
     if isinstance(model, RuleModel):
-        return _of_rule(model, journey).replace("{conversion}", kind).replace("{before}", before)
+        return among + _of_rule(model, journey).replace("{conversion}", kind).replace("{before}", before)
     told = next((SHARING[base] for base in type(model).__mro__ if base in SHARING), None)
-    return _UNKNOWN if told is None else told(model) + _without_stages(model, journey)
-
-
-def _without_stages(model: object, journey: Journeys) -> str:
-    """Which of the model's stages the journey lacks, so that its shares are others."""
-    names = [stage for stage in getattr(model, "stage_events", ()) if journey.stages.get(stage, [-1])[0] < 0]
-    return f"; here without {' and '.join(names)}, and scaled up to 100%" if names else ""
+    return told(model, journey) if told is not None else _UNKNOWN
 
 
 def counted_days(days: float) -> str:
@@ -75,6 +72,16 @@ def _of_rule(model: RuleModel, journey: Journeys) -> str:
             return f"{lacking}, so {choice.says}" if lacking else choice.says
         lacking = choice.lacking
     return _UNKNOWN
+
+
+def _without(model: shares.WShaped | shares.FullPath, journey: Journeys) -> str:
+    """What the journey lacks of the touches that a staged model looks for; the others share in proportion."""
+    positions = {stage: int(journey.stages[stage][0]) for stage in model.stage_events}
+    lacking = [f"a touch before {stage}" for stage, position in positions.items() if position < 0]
+    anchors = {0, len(journey.channel) - 1, *(position for position in positions.values() if position >= 0)}
+    if len(anchors) == len(journey.channel):
+        lacking.append("a rest")
+    return f" (without {' and '.join(lacking)}, the others share in proportion)" if lacking else ""
 
 
 def _before(lookback: Lookback) -> str:
