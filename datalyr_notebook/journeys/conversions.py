@@ -193,7 +193,7 @@ def conversion_rows(
     told = (
         np.unique(np.concatenate([one.refunds for one in orders])) if refunds == "net" else np.zeros(0, dtype=np.int64)
     )
-    rate = _rates(currency, _currency(stitched)[told], rates)
+    rate = _rates(currency, ~np.isnan(value), _currency(stitched)[told], rates)
     if refunds == "net":
         refunded = _Refunds(told, [one.refunds for one in orders], kind, row)
         value, unmatched = _net(stitched, refunded, value, currency, rate)
@@ -336,13 +336,21 @@ def _aside(stitched: pd.DataFrame, rows: Ints, reason: str) -> list[LeftOut]:
     return [LeftOut("conversion", reason, len(rows), math.fsum(value[~np.isnan(value)]))]
 
 
-def _rates(currency: Texts, refunds: Texts, rates: Mapping[str, float] | None) -> dict[str | None, float]:
-    """What one unit of each currency is worth; a missing currency is filled in place with the only one."""
+def _rates(
+    currency: Texts,
+    has_value: Flags,
+    refunds: Texts,
+    rates: Mapping[str, float] | None,
+) -> dict[str | None, float]:
+    """What one unit of each currency is worth; a missing currency is filled in place with the only one.
+
+    What has no value, such as a lead among purchases, needs no currency.
+    """
     present = {str(one) for one in (*currency, *refunds) if one is not None}
     lacking = np.array([one is None for one in currency], dtype=bool)
-    if len(present) > 1 and (rates is None or lacking.any()):
+    if len(present) > 1 and (rates is None or (lacking & has_value).any()):
         raise errors.CurrencyError(present, ["(no currency)"] if rates is not None else [])
-    if lacking.any() and present:
+    if lacking.any() and len(present) == 1:
         currency[lacking] = next(iter(present))
     if rates is None:
         return {}

@@ -137,6 +137,15 @@ def test_mixed_currencies_need_rates() -> None:
     assert found[["value", "currency"]].values.tolist() == [[10.0, "USD"], [15.0, "USD"]]
 
 
+def test_a_conversion_without_a_value_needs_no_currency() -> None:
+    """Two currencies of purchases, and a lead that is worth nothing in either."""
+    table = stitched({"currency": "EUR"}, {"currency": "USD"}, {"event_name": "lead", "currency": None, "value": None})
+    found = dn.find_conversions(table, conversion=["purchase", "lead"], rates={"EUR": 2.0, "USD": 1.0})
+    assert found["value"].tolist() == pytest.approx([20.0, 10.0, np.nan], nan_ok=True)
+    with pytest.raises(CurrencyError, match="rates= has none for"):
+        values(stitched({"currency": "EUR"}, {"currency": "USD"}, {"currency": None}), rates={"EUR": 2.0, "USD": 1.0})
+
+
 def test_a_servers_purchase_happens_in_the_persons_latest_session() -> None:
     visit = {"event_name": "pageview", "value": None, "session_id": "s7"}
     server = {"sdk": "node", "anonymous_id": "anon_once", "session_id": None}
