@@ -150,7 +150,8 @@ def find_journeys(
     if window.evidence == "at_conversion":
         since = order.microseconds(stitched, "person_since")[touches.row]
         journeys = journeys.narrowed(since[journeys.touch] <= at[journeys.journey])
-        steps.append(Step("not yet known to be its person's at any conversion", in_journeys(journeys, len(when))))
+        fed = "the conversion it feeds" if window.touches_feed == "next" else "any conversion"
+        steps.append(Step(f"not yet known to be its person's at {fed}", in_journeys(journeys, len(when))))
     if stages:
         since = at - np.minimum(window.lookback.longest_us, at - time.min(initial=0))
         if window.touches_feed == "next":

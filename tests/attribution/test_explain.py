@@ -400,6 +400,27 @@ def test_a_model_by_position_tells_what_the_journey_lacks(model: str, events: li
     assert explained(stitched(*events), model=model).why == {model: why}
 
 
+def test_an_order_that_only_a_server_sent_is_on_no_other_device() -> None:
+    touch = seen(1, "anon_1", "u", **META)
+    from_server = explained(stitched(touch, bought(1.1, None, sdk="node")))
+    assert "clicked 2.4 hours earlier on a device." in repr(from_server)
+    from_browser = explained(stitched(touch, bought(1.1, "anon_2")))
+    assert "clicked 2.4 hours earlier on another device." in repr(from_browser)
+
+
+def test_a_touch_known_too_late_for_the_one_conversion_it_feeds_is_told_so() -> None:
+    """The ad's device is identified between two purchases: the second knows it, but the first took the touch."""
+    events = stitched(
+        seen(1, "anon_1", **META),
+        bought(2, "anon_2", order_id="A0"),
+        seen(3, "anon_1", "u", "$identify"),
+        bought(4, "anon_2"),
+    )
+    result = dn.attribute(events, touches_feed="next", evidence="at_conversion")
+    left_out = result.left_out.set_index("reason")["count"]
+    assert left_out["not yet known to be its person's at the conversion it feeds"] == 1
+
+
 def test_a_total_model_shares_nothing_out_and_is_named() -> None:
     note = (
         "participation says what channels earned of all conversions together, and nothing of a single one: "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from datalyr_notebook import schema
 from datalyr_notebook.attribution.explaining.touch_evidence import short_id
 from datalyr_notebook.loading.evidence import DIRECT_SOURCES
 from datalyr_notebook.rendering import ROWS_SHOWN, counted, lasting, moment, percent, plain, table_html
@@ -252,11 +253,17 @@ def _how(told: CreditExplanation, touch: pd.Series) -> str:
     kind = _device_type(touch)
     if touch["same_device"]:
         where = f"the same {kind}"
-    elif kind == _device_type(told.conversion):
+    elif kind == _device_type(told.conversion) and _is_elsewhere(told.conversion, touch):
         where = f"another {kind}"
     else:
         where = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     return f"{what} {_earlier(touch['age_days'])} on {where}"
+
+
+def _is_elsewhere(conversion: pd.Series, touch: pd.Series) -> bool:
+    """Whether both devices are known: an order that only a server sent happened on none that anybody knows."""
+    known = isinstance(conversion["anonymous_id"], str) and isinstance(touch["anonymous_id"], str)
+    return known and conversion["sdk"] not in schema.SERVER_SDKS
 
 
 def _earlier(days: float) -> str:
