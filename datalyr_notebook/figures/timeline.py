@@ -29,7 +29,6 @@ GAPS: Final = {"compress": compressed_axis, "true": true_axis}
 _STEP: Final = "journey_timeline"
 _LEGEND_WIDTH: Final = 480
 """Pixels that a figure 700 wide keeps for its legend."""
-"""Pixels from one line of the legend to the next."""
 
 
 def journey_timeline_data(
