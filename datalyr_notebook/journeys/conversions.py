@@ -128,27 +128,27 @@ def conversion_kinds(stitched: pd.DataFrame, conversion: Conversion) -> dict[str
     if isinstance(conversion, str):
         return {conversion: _named(stitched, (conversion,))}
     if isinstance(conversion, Mapping) and conversion:
-        return {str(kind): _kind(stitched, given) for kind, given in conversion.items()}
+        return {str(kind): _kind(stitched, given, f"conversion[{kind!r}]") for kind, given in conversion.items()}
     if isinstance(conversion, tuple | list) and len(conversion) and all(isinstance(name, str) for name in conversion):
         return {str(name): _named(stitched, (str(name),)) for name in conversion}
     return {MASKED: _mask(stitched, conversion)}
 
 
-def _kind(stitched: pd.DataFrame, given: str | Sequence[str] | Mask) -> Flags:
+def _kind(stitched: pd.DataFrame, given: str | Sequence[str] | Mask, option: str) -> Flags:
     """The rows of one kind: those with its name or names, or those of its mask."""
     if isinstance(given, str):
         return _named(stitched, (given,))
     if isinstance(given, tuple | list) and len(given) and all(isinstance(name, str) for name in given):
         return _named(stitched, tuple(given))
-    return _mask(stitched, given)
+    return _mask(stitched, given, option)
 
 
-def _mask(stitched: pd.DataFrame, given: object) -> Flags:
+def _mask(stitched: pd.DataFrame, given: object, option: str = "conversion") -> Flags:
     mask = np.asarray(given)
     if mask.dtype != bool or mask.shape != (len(stitched),):
         raise errors.OptionError(
             "find_conversions",
-            "conversion",
+            option,
             given,
             "an event name, a list of names, a boolean mask of "
             f"{len(stitched):,} rows, or a mapping of kinds to names or masks",

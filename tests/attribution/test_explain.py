@@ -560,10 +560,3 @@ def test_the_order_of_rows_changes_nothing(found: list[dict[str, Any]], seed: in
     one, other = (dn.attribute(dn.stitch(each)) for each in (events, shuffled))
     for conversion_id in one.conversions["conversion_id"]:
         assert repr(explain_conversion(one, conversion_id)) == repr(explain_conversion(other, conversion_id))
-
-
-def test_a_model_of_stages_says_which_the_journey_lacks() -> None:
-    seed = dn.load_sample("seed_journey").datalyr.stitch()
-    told = repr(seed.datalyr.attribute(model=["w_shaped", "full_path"]).explain("ORDER-1001"))
-    assert "the last before lead and the last; 10% for the rest; here without lead, and scaled up to 100%." in told
-    assert "here without lead and opportunity, and scaled up to 100%." in told
