@@ -56,7 +56,8 @@ def attribute(
     - ``lookback``: how old they may be, to the microsecond: a duration, None for any age, a mapping of
       sources to durations (``{"facebook": "7D", "others": "30D"}``), or ``"platform"``: the ad platforms'
       own click windows (Meta 7 days, TikTok 28, Google 90, others 30).
-    - ``touches_feed="next"``: a touch counts for the first conversion after it alone, not for ``"every"``.
+    - ``touches_feed="next"``: a touch counts for the first conversion after it alone, of whatever kind, not for
+      ``"every"``.
     - ``evidence="at_conversion"``: only touches known to be this person's (``person_since``) when the
       conversion happened, as a report of that day would have had it; ``"all"``: by all that is known now.
     - ``include``, ``exclude``: channels that are kept, or removed, before the model runs.
