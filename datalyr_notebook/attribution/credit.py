@@ -32,7 +32,7 @@ def weigh(journeys: Paths, model: TouchModel) -> Floats:
     name = type(model).__name__
     weights = checked_shares(name, model.weights(journeys), len(journeys.channel))
     lengths = journeys.lengths
-    sums = np.bincount(journeys.journey, weights, minlength=len(lengths))[lengths > 0]
+    sums = journeys.per_path(weights)[lengths > 0]
     if (np.abs(sums - 1) > TOLERANCE * np.maximum(lengths[lengths > 0], 1)).any():
         raise errors.ModelError(name, f"one journey's sum to {sums[np.abs(sums - 1).argmax()]:g}")
     return weights

@@ -74,10 +74,8 @@ class TimeDecay(PathModel):
 
     def weights(self, journeys: Journeys) -> Floats:
         """Normalized 2 ** (-(age - least age of the journey) / half-life)."""
-        lengths = journeys.lengths
-        youngest = np.full(len(lengths), np.inf)
-        np.minimum.at(youngest, journeys.journey, journeys.age_days)
-        decayed = np.exp2((np.repeat(youngest, lengths) - journeys.age_days) / self.half_life_days)
+        youngest = np.repeat(journeys.per_path(journeys.age_days, np.minimum), journeys.lengths)
+        decayed = np.exp2((youngest - journeys.age_days) / self.half_life_days)
         return normalized(journeys, decayed)
 
 
@@ -242,7 +240,7 @@ class Participation(PathModel):
 def normalized(journeys: Paths, shares: Floats) -> Floats:
     """Shares ≥ 0 that sum to 1 within each journey; equal ones where all are 0."""
     lengths = journeys.lengths
-    sums = np.repeat(np.bincount(journeys.journey, shares, minlength=len(lengths)), lengths)
+    sums = np.repeat(journeys.per_path(shares), lengths)
     alike = 1.0 / np.repeat(np.maximum(lengths, 1), lengths)
     return np.divide(shares, sums, out=alike, where=sums > 0)
 
@@ -263,7 +261,7 @@ def anchored(journeys: Paths, anchors: Sequence[tuple[Ints, float]], *, rest: fl
         there = place[place >= 0]
         shares[there] += share
         is_anchor[there] = True
-    others = np.bincount(journeys.journey[~is_anchor], minlength=len(journeys.indptr) - 1)
+    others = journeys.per_path((~is_anchor).astype(np.float64))
     shares[~is_anchor] = (rest / np.maximum(np.repeat(others, journeys.lengths), 1))[~is_anchor]
     return normalized(journeys, shares)
 

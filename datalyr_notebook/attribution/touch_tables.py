@@ -59,7 +59,7 @@ def read_touches(touches: pd.DataFrame, columns: TouchColumns, *, null_paths: bo
     _check_columns(touches, columns)
     journey, converted = _ids(touches[columns.journey]), _flags(touches[columns.converted])
     if not null_paths:
-        kept = pd.Index(journey).isin(journey[converted])
+        kept = _among(journey, journey[converted])
         touches, journey, converted = touches[kept], journey[kept], converted[kept]
     time = _times(touches[columns.timestamp])
     channel, channels = _channels(touches[columns.channel])
@@ -82,6 +82,17 @@ def read_touches(touches: pd.DataFrame, columns: TouchColumns, *, null_paths: bo
     del time
     kind = np.int16 if len(channels) < 2**15 else np.int32
     return TouchJourneys(indptr, channel.astype(kind), channels, age_us / DAY_US, is_converted, worth)
+
+
+def _among(ids: Numbers, wanted: Numbers) -> Flags:
+    """Which of the ids are among the wanted: by a table where they lie close together, as codes and numbers do."""
+    lowest, span = (int(ids.min()), int(ids.max()) - int(ids.min()) + 1) if len(ids) else (0, 0)
+    if span > 4 * len(ids):
+        return pd.Index(ids).isin(wanted)
+    is_wanted = np.zeros(span, dtype=bool)
+    is_wanted[np.subtract(wanted, lowest, dtype=np.int64)] = True
+    flags: Flags = is_wanted[np.subtract(ids, lowest, dtype=np.int64)]
+    return flags
 
 
 def _check_columns(touches: object, columns: TouchColumns) -> None:

@@ -47,6 +47,13 @@ class Paths:
         """How many touches of its path stand before each place: 0 for the first."""
         return np.arange(len(self.channel)) - np.repeat(self.indptr[:-1], self.lengths)
 
+    def per_path(self, values: Floats, by: np.ufunc = np.add) -> Floats:
+        """Per path the values of its places taken together, by default added up; 0 for a path without any."""
+        taken, filled = np.zeros(len(self.indptr) - 1), self.lengths > 0
+        if len(values):
+            taken[filled] = by.reduceat(values, self.indptr[:-1][filled])
+        return taken
+
     def narrowed(self, kept: Flags) -> Self:
         """All paths, with only the places that are kept."""
         if kept.all():
