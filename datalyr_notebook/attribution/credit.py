@@ -79,5 +79,11 @@ def sum_credit(journeys: Journeys, weights: Floats, group: Ints, groups: int) ->
     A conversion without touches counts as unattributed, which comes last.
     """
     sums = share_out(journeys, weights, group[journeys.touch], groups, conversions=None, value=journeys.value)
-    alone = journeys.lengths == 0
-    return Sums(np.append(sums.conversions, alone.sum()), np.append(sums.credit, journeys.value[alone].sum()))
+    return with_unattributed(journeys, sums.conversions, sums.credit)
+
+
+def with_unattributed(journeys: Journeys, conversions: Floats, credit: Floats) -> Sums:
+    """What groups earned, and behind it what the conversions without touches left unattributed."""
+    alone = journeys.value[journeys.lengths == 0]
+    nobody = summed(np.zeros(len(alone), dtype=np.int64), alone, 1)
+    return Sums(np.append(conversions, float(len(alone))), np.append(credit, nobody))

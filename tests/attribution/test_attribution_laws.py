@@ -211,3 +211,18 @@ def test_a_longer_lookback_never_loses_a_touch(
             return
         pairs.append(set(zip(journeys.journey, journeys.touch, strict=True)))
     assert pairs[0] <= pairs[1]
+
+
+def test_what_is_unattributed_adds_up_in_any_order() -> None:
+    """0.1 + 0.2 + 0.3 is another float than 0.3 + 0.2 + 0.1."""
+    values = [0.1, 0.2, 0.3, 1e9, 0.7, 1e-7]
+    events = pd.DataFrame({"user_id": [f"u{number}" for number in range(len(values))], "value": values}).assign(
+        timestamp=pd.Timestamp("2026-01-01T10:00Z"), event_name="purchase", anonymous_id=None
+    )
+    answers = [
+        dn.attribute(dn.stitch(events.iloc[order]), model=["linear", "markov"], exclude="Direct")
+        .totals["credit"]
+        .tolist()
+        for order in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [3, 5, 0, 2, 4, 1])
+    ]
+    assert answers[0] == answers[1] == answers[2]

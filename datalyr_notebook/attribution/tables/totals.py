@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from datalyr_notebook.attribution.credit import Sums, sum_credit
+from datalyr_notebook.attribution.credit import Sums, sum_credit, with_unattributed
 from datalyr_notebook.attribution.groups import touch_groups
 from datalyr_notebook.attribution.protocol import TotalModel
 from datalyr_notebook.order import Floats
@@ -53,14 +52,11 @@ def group_sums(result: Attribution, groups: Groups) -> dict[str, Sums]:
     journeys, count = result.journeys, len(groups.labels)
     is_total = any(isinstance(model, TotalModel) for model in result.models.values())
     counts = result.population(groups).counts if is_total else None
-    alone = journeys.lengths == 0
     earned = {}
     for name, model in result.models.items():
         if isinstance(model, TotalModel) and counts is not None:
             totals = model.totals(counts)
-            earned[name] = Sums(
-                np.append(totals.conversions, alone.sum()), np.append(totals.credit, journeys.value[alone].sum())
-            )
+            earned[name] = with_unattributed(journeys, totals.conversions, totals.credit)
         else:
             earned[name] = sum_credit(journeys, result.weights[name], groups.number, count)
     return earned
