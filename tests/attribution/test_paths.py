@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from datalyr_notebook.attribution.models import MODELS
 from datalyr_notebook.attribution.paths import PathCounts
 from datalyr_notebook.attribution.shares import CustomWeights, Linear, TimeDecay
 from datalyr_notebook.errors import OptionError, PathError, PathModelError
-
-PATHDATA = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "pathdata"
+from tests.attribution.path_tables import PATHDATA, needs_pathdata
 
 NAMED = PathCounts.from_strings
 
@@ -233,7 +231,7 @@ def test_values_below_nothing_are_shared_like_others() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.skipif(not PATHDATA.exists(), reason="the other products' cases are not beside this checkout")
+@needs_pathdata
 @pytest.mark.parametrize(
     ("model", "column"),
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,25 +17,7 @@ from datalyr_notebook.attribution.protocol import TotalModel, TouchModel
 from datalyr_notebook.attribution.shapley import Shapley, ShapleyRate
 from datalyr_notebook.attribution.shares import Linear
 from datalyr_notebook.errors import TooManyChannelsError
-
-PATHDATA = Path(__file__).resolve().parents[2].parent / "shared" / "cases" / "pathdata"
-
-Row = tuple[str, float, float, float]
-
-
-def table(*rows: Row) -> PathCounts:
-    """Paths of one letter a channel: (path, conversions, value, nulls)."""
-    return PathCounts.from_strings(
-        [" > ".join(path) for path, *_ in rows],
-        conversions=[row[1] for row in rows],
-        value=[row[2] for row in rows],
-        nulls=[row[3] for row in rows],
-    )
-
-
-def by_channel(model: Any, counts: PathCounts, column: str) -> dict[str, float]:
-    allocated = model.allocate(counts).set_index("channel")[column]
-    return {str(channel): float(number) for channel, number in allocated.items()}
+from tests.attribution.path_tables import PATHDATA, Row, by_channel, needs_pathdata, table
 
 
 def tried_out(rows: list[Row], worth: int, *, is_rate: bool) -> dict[str, float]:
@@ -196,7 +177,7 @@ def test_shapley_is_linear_by_channel(drawn: list[Row]) -> None:
 # The public example
 
 
-@pytest.mark.skipif(not PATHDATA.exists(), reason="the public cases are not beside this checkout")
+@needs_pathdata
 def test_the_public_example() -> None:
     given_table = pd.read_csv(PATHDATA / "PathData.csv", sep=";")
     counts = PathCounts.from_strings(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import datalyr_notebook as dn
+from datalyr_notebook.attribution import uncertainty
 from datalyr_notebook.attribution.protocol import ChannelTotals
 from datalyr_notebook.attribution.uncertainty import Entries, draws, replicated_sums
 from datalyr_notebook.errors import OptionError
@@ -149,7 +150,7 @@ def test_blocks_of_people_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
         for person, column, value in zip(*entries, strict=True):
             expected[number, column] += value * drawn[person]
     assert whole.tolist() == expected.tolist()
-    monkeypatch.setattr("datalyr_notebook.attribution.uncertainty._BLOCK", 7)
+    monkeypatch.setattr(uncertainty, "_BLOCK", 7)
     assert replicated_sums(entries, columns=3, persons=5, n=6, seed=1).tolist() == expected.tolist()
 
 
