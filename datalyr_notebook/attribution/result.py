@@ -14,7 +14,7 @@ from datalyr_notebook.attribution.groups import Groups, grouping, touch_groups
 from datalyr_notebook.attribution.models import Models
 from datalyr_notebook.attribution.paths import SEPARATOR, PathCounts
 from datalyr_notebook.attribution.protocol import Model
-from datalyr_notebook.attribution.reading import Evidence, Population, Reading, find_evidence, population
+from datalyr_notebook.attribution.reading import Evidence, Population, Reading, population
 from datalyr_notebook.attribution.tables.credits import credits_table
 from datalyr_notebook.attribution.tables.cross_device import cross_device
 from datalyr_notebook.attribution.tables.journeys import path_lengths, time_lags, top_paths
@@ -22,6 +22,7 @@ from datalyr_notebook.attribution.tables.left_out import left_out_table
 from datalyr_notebook.attribution.tables.totals import totals_table
 from datalyr_notebook.attribution.tables.transitions import transition_table
 from datalyr_notebook.attribution.uncertainty import intervals_table
+from datalyr_notebook.attribution.weighing import read_again
 from datalyr_notebook.journeys.conversions import ConversionRows, conversion_table
 from datalyr_notebook.journeys.touches import TouchRows, touch_rows, touch_table
 from datalyr_notebook.journeys.visits import find_visits
@@ -200,12 +201,7 @@ class Attribution:
 
     def everybody(self) -> Attribution:
         """The same result with the touches of all persons, also of those who do not convert."""
-        if self.is_of_all:
-            return self
-        every = np.arange(len(self.stitched))
-        stages = tuple(self.journeys.stages)
-        found = find_evidence(self.stitched, every, self.kinds, self.reading, stages=stages)
-        return Attribution(**{**vars(self), "evidence": found, "is_of_all": True})
+        return self if self.is_of_all else read_again(self, tuple(self.journeys.stages), is_of_all=True)
 
     def population(self, groups: Groups) -> Population:
         """Everybody's paths over these groups, which are those of ``everybody()``."""

@@ -21,6 +21,7 @@ from datalyr_notebook.attribution.credit import Sums, share_out, weigh
 from datalyr_notebook.attribution.groups import Groups, touch_groups
 from datalyr_notebook.attribution.protocol import FittedModel, TotalModel
 from datalyr_notebook.attribution.tables.totals import group_sums, sorted_totals
+from datalyr_notebook.attribution.weighing import looks_at_all
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.order import Ints
@@ -78,14 +79,13 @@ def intervals_table(
     check_options(n, level, seed, links)
     groups = touch_groups(result, names)
     replicates = replicate(result, groups, n=n, seed=seed)
-    tail = (1 - level) / 2
     columns = {}
     for model, sums in group_sums(result, groups).items():
         drawn = replicates[model]
-        low, high = np.quantile(drawn.credit, [tail, 1 - tail], axis=0)
-        fewest, most = np.quantile(drawn.conversions, [tail, 1 - tail], axis=0)
+        low, high = bounds(drawn.credit, level)
+        fewest, most = bounds(drawn.conversions, level)
         share = shares(sums.credit[None])[0]
-        least, greatest = quantiles(shares(drawn.credit), [tail, 1 - tail])
+        least, greatest = bounds(shares(drawn.credit), level)
         columns[model] = {
             "conversions": sums.conversions,
             "credit": sums.credit,
@@ -108,12 +108,18 @@ def shares(amounts: Floats) -> Floats:
     return of_whole
 
 
-def quantiles(draws: Floats, at: list[float]) -> Floats:
-    """Quantiles of each column over the draws that have a number; NaN where none has."""
-    known = np.isfinite(draws).any(axis=0)
-    found = np.full((len(at), draws.shape[1]), np.nan)
-    found[:, known] = np.nanquantile(draws[:, known], at, axis=0)
-    return found
+def bounds(drawn: Floats, level: float) -> tuple[Floats, Floats]:
+    """Low and high of each column over the draws, a row each; NaN where no draw has a number.
+
+    A draw in which nothing was earned has no shares: its whole row is NaN, and is passed by.
+    """
+    known = drawn[np.isfinite(drawn).all(axis=1)]
+    if not len(known):
+        nothing = np.full(drawn.shape[1], np.nan)
+        return nothing, nothing
+    tail = (1 - level) / 2
+    low, high = np.quantile(known, [tail, 1 - tail], axis=0)
+    return low, high
 
 
 def check_options(n: int, level: float, seed: int, links: None) -> None:
@@ -130,8 +136,7 @@ def check_options(n: int, level: float, seed: int, links: None) -> None:
 
 def replicate(result: Attribution, groups: Groups, *, n: int, seed: int) -> dict[str, Replicates]:
     """Conversions and credit of each model and group in n draws of people; all models see the same draws."""
-    is_of_all = any(isinstance(model, TotalModel | FittedModel) for model in result.models.values())
-    everybody = result.population(groups) if is_of_all else None
+    everybody = result.population(groups) if looks_at_all(result.models) else None
     people = find_people(result, everybody)
     return {
         name: _of_everybody(result, model, groups, everybody, people, n, seed)

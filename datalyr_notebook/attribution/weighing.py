@@ -59,8 +59,12 @@ def seen_by(result: Attribution, models: Mapping[str, Model]) -> Attribution:
     is_of_all = result.is_of_all or looks_at_all(models)
     if is_of_all == result.is_of_all and len(stages) == len(result.journeys.stages):
         return result
-    reading = result.reading
-    at = np.arange(len(result.stitched))
+    return read_again(result, stages, is_of_all=is_of_all)
+
+
+def read_again(result: Attribution, stages: tuple[str, ...], *, is_of_all: bool) -> Attribution:
+    """The same result with the evidence of everybody, or of those who convert, and with these stages."""
+    reading, at = result.reading, np.arange(len(result.stitched))
     with repeated():
         if not is_of_all:
             at = rows_of_converters(result.stitched, result.kinds, reading.refund_events)

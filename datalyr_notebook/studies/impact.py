@@ -15,7 +15,7 @@ from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.rules import FirstTouch
 from datalyr_notebook.attribution.tables.cross_device import OTHER, device_types, touched_devices
-from datalyr_notebook.attribution.uncertainty import Entries, check_options, find_people, quantiles, replicated_sums
+from datalyr_notebook.attribution.uncertainty import Entries, bounds, check_options, find_people, replicated_sums
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
@@ -120,7 +120,7 @@ def stitching_impact(
     with repeated():
         before = crediting.credit(alone, kept)
     moves = find_moves(find_shares(before), find_shares(found))
-    drawing = _Drawing(found, n, level, seed)
+    drawing = _drawing(found, n, level, seed)
     across = _across(found)
     return StitchingImpact(
         summary=_summary(alone, found, moves, across, drawing),
@@ -132,26 +132,29 @@ def stitching_impact(
 
 
 class _Drawing(NamedTuple):
-    """How people are drawn."""
+    """How the stitched people are drawn."""
 
-    result: Attribution
+    place: Ints
+    """Per row of the events its person's place in a draw; -1 for persons who do not convert."""
+    persons: int
     n: int
     level: float
     seed: int
 
     def interval(self, row: Ints, column: Ints, value: Floats, columns: int) -> tuple[Floats, Floats, Floats]:
         """Low and high of each column's sum over the draws, and the sums; ``row``: the conversion's, per entry."""
-        people = find_people(self.result, None)
-        codes = order.codes(self.result.stitched, "person_id")
-        place = np.full(len(self.result.stitched["person_id"].cat.categories) + 1, -1, dtype=np.int64)
-        place[codes[self.result.conversion_rows.row]] = people.of_journey
-        person = place[codes[row]]
+        person = self.place[row]
         known = person >= 0
         entries = Entries(person[known], column[known], value[known])
-        sums = replicated_sums(entries, columns=columns, persons=people.persons, n=self.n, seed=self.seed)
-        tail = (1 - self.level) / 2
-        low, high = np.quantile(sums, [tail, 1 - tail], axis=0)
-        return low, high, sums
+        sums = replicated_sums(entries, columns=columns, persons=self.persons, n=self.n, seed=self.seed)
+        return *bounds(sums, self.level), sums
+
+
+def _drawing(found: Attribution, n: int, level: float, seed: int) -> _Drawing:
+    people, codes = find_people(found, None), order.codes(found.stitched, "person_id")
+    place = np.full(len(found.stitched["person_id"].cat.categories) + 1, -1, dtype=np.int64)
+    place[codes[found.conversion_rows.row]] = people.of_journey
+    return _Drawing(place[codes], people.persons, n, level, seed)
 
 
 class _Across(NamedTuple):
@@ -189,8 +192,7 @@ def _summary(alone: pd.DataFrame, found: Attribution, moves: Moves, across: _Acr
     columns = np.repeat([0, 1], len(row))
     _, _, sums = drawing.interval(np.tile(row, 2), columns, np.append(value, value * across.share), 2)
     drawn = np.divide(sums[:, 1:], sums[:, :1], out=np.full((len(sums), 1), np.nan), where=sums[:, :1] > 0)
-    tail = (1 - drawing.level) / 2
-    (low,), (high,) = quantiles(drawn, [tail, 1 - tail])
+    (low,), (high,) = bounds(drawn, drawing.level)
     total = float(value.sum())
     sides = [
         np.bincount(moves.conversion, side, minlength=len(moves.conversions)) > 0
