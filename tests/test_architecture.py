@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("traits", "loading"),
     ("engines",),
     ("order",),
-    ("frames", "hashing"),
+    ("frames", "hashing", "redaction"),
     ("schema",),
     ("notices", "options", "rendering"),
     ("errors",),
