@@ -57,6 +57,23 @@ def table_html(headline: str, table: pd.DataFrame, where: str, *, longest_cell: 
     return headed(headline, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>") + more
 
 
+def cell_text(value: object, longest: int = _LONGEST_CELL) -> str:
+    """A cell of a table as plain text; missing is empty, and a long text is cut in the middle.
+
+    >>> cell_text(1234.5), cell_text(None), len(cell_text("x" * 1000, 60))
+    ('1,234.50', '', 56)
+    """
+    if _is_missing(value):
+        return ""
+    text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if _is_count(value) else str(value)
+    return text if len(text) <= longest else f"{text[: longest * 2 // 3]}…{text[-longest // 4 :]}"
+
+
+def is_numeric(cells: Iterable[object]) -> bool:
+    """Whether a column holds numbers, which stand at its right side."""
+    return _side(cells) == "right"
+
+
 def headed(headline: str, body: str) -> str:
     """A headline, and a table under it where there is a body (HTML, escaped by the caller).
 
@@ -117,10 +134,7 @@ def percent(share: float) -> str:
 
 
 def _cell(value: object, longest: int) -> str:
-    if _is_missing(value):
-        return ""
-    text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if _is_count(value) else str(value)
-    return html.escape(text if len(text) <= longest else f"{text[: longest * 2 // 3]}…{text[-longest // 4 :]}")
+    return html.escape(cell_text(value, longest))
 
 
 def _side(cells: Iterable[object]) -> str:

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("order",),
     ("frames", "hashing", "redaction"),
     ("schema",),
+    ("progress",),
     ("notices", "options", "rendering"),
     ("errors",),
 )

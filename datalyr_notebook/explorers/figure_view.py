@@ -1,0 +1,59 @@
+"""The one figure of an explorer, drawn anew in place: what is shown, what is saved and what Python holds agree.
+
+A FigureWidget carries five megabytes of JavaScript, so an explorer has one and changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+
+Picked = Callable[[list[tuple[str, Any]]], None]
+"""What is called with the marks that were clicked or selected: of each its trace's name and its customdata."""
+
+
+class FigureView:
+    """A FigureWidget that shows one figure after another.
+
+    >>> view = FigureView(go.Figure(go.Bar(y=[1, 2])))
+    >>> view.show(go.Figure(go.Scatter(x=[1], y=[3], name="touch")))
+    >>> [(trace.type, trace.name) for trace in view.widget.data]
+    [('scatter', 'touch')]
+    """
+
+    def __init__(self, figure: go.Figure, picked: Picked | None = None) -> None:
+        self._picked = picked
+        # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
+        # is finished first and wrapped last.
+        self.widget = go.FigureWidget(figure)
+        self._listen()
+
+    def show(self, figure: go.Figure) -> None:
+        """Replace everything that is drawn."""
+        widget = self.widget
+        stale = [
+            key for key in widget.layout.to_plotly_json() if figure.layout[key] is None or key not in figure.layout
+        ]
+        widget.data = ()
+        widget.layout = figure.layout
+        if stale:
+            widget.update_layout(dict.fromkeys(stale))
+        widget.add_traces(list(figure.data))
+        self._listen()
+        # Copies what is shown to the state from which a reloaded page, a second view and Voila draw.
+        widget._repr_mimebundle_()
+
+    def _listen(self) -> None:
+        if self._picked is None:
+            return
+        for trace in self.widget.data:
+            if trace.customdata is not None:
+                trace.on_click(self._tell)
+                if trace.type in ("scatter", "bar"):
+                    trace.on_selection(self._tell)
+
+    def _tell(self, trace: Any, points: Any, _: Any) -> None:  # noqa: ANN401  (plotly's trace, Points and selector)
+        if points.point_inds and self._picked is not None:
+            self._picked([(str(trace.name), trace.customdata[place]) for place in points.point_inds])
