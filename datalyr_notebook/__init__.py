@@ -53,7 +53,8 @@ from datalyr_notebook.studies.what_if import WhatIf, what_if
 from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
-    from datalyr_notebook import figures
+    from datalyr_notebook import explorers, figures
+    from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ __all__ = [
     "MODELS",
     "POLICIES",
     "Attribution",
+    "AttributionExplorer",
     "ChannelRule",
     "CreditExplanation",
     "CustomWeights",
@@ -69,8 +71,10 @@ __all__ = [
     "FirstTouch",
     "FullPath",
     "Hybrid",
+    "IdentityExplorer",
     "InverseJ",
     "JShaped",
+    "JourneyExplorer",
     "LastClick",
     "LastNonDirect",
     "LastTouch",
@@ -98,6 +102,7 @@ __all__ = [
     "channel_report",
     "compare_policies",
     "explain_link",
+    "explorers",
     "figures",
     "find_conversions",
     "find_touches",
@@ -122,13 +127,16 @@ __all__ = [
     "write_events",
 ]
 
-_HEAVY = ("figures",)
-"""Rooms that load plotly: imported when they are first asked for."""
+_HEAVY = ("explorers", "figures")
+"""Rooms that load plotly and ipywidgets: imported when they are first asked for."""
+_EXPLORERS = ("AttributionExplorer", "IdentityExplorer", "JourneyExplorer")
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module or a class)
     if name in _HEAVY:
         return import_module(f"{__name__}.{name}")
+    if name in _EXPLORERS:
+        return getattr(import_module(f"{__name__}.explorers"), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

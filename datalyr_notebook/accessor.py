@@ -35,6 +35,8 @@ from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 _EXAMPLES = "Examples\n    --------\n    "
@@ -158,6 +160,11 @@ class DatalyrAccessor:
         """The figures: ``df.datalyr.plot.journey_timeline("user_789")``."""
         return PlotAccessor(self._events)
 
+    @property
+    def explore(self) -> ExploreAccessor:
+        """The explorers: ``df.datalyr.explore.journeys()``, ``.identities()``, ``.attribution()``."""
+        return ExploreAccessor(self._events)
+
     def __repr__(self) -> str:
         """The verbs, in a line."""
         verbs = ", ".join(name for name in vars(DatalyrAccessor) if not name.startswith("_"))
@@ -265,3 +272,40 @@ class PlotAccessor:
         from datalyr_notebook.figures.time_lag import time_lag_histogram  # noqa: PLC0415  (plotly loads here)
 
         return time_lag_histogram(attribute(self._events, **options).time_lags(unit=unit, since=since), title=title)
+
+
+class ExploreAccessor:
+    """``df.datalyr.explore``: each method opens one explorer of ``datalyr_notebook.explorers``."""
+
+    def __init__(self, events: pd.DataFrame) -> None:
+        self._events = events
+
+    def journeys(self, **options: Any) -> JourneyExplorer:
+        """Search people, and see what happened on their devices, event by event, and why it counts as theirs.
+
+        ``state``: that of an explorer before; ``redact=True`` masks ids and traits. Other options are those of
+        ``JourneyExplorer``.
+        """
+        from datalyr_notebook.explorers.journey import JourneyExplorer  # noqa: PLC0415  (ipywidgets loads here)
+
+        return JourneyExplorer(self._events, **options)
+
+    def identities(self, **options: Any) -> IdentityExplorer:
+        """People and devices that deserve a look; what another rule, or a link taken away, would change.
+
+        ``state``: that of an explorer before; ``redact=True`` masks ids and traits. Other options are those of
+        ``IdentityExplorer``.
+        """
+        from datalyr_notebook.explorers.identity import IdentityExplorer  # noqa: PLC0415  (ipywidgets loads here)
+
+        return IdentityExplorer(self._events, **options)
+
+    def attribution(self, **options: Any) -> AttributionExplorer:
+        """What each channel earned, under any conversion, model, lookback and policy, answered in place.
+
+        ``state``: that of an explorer before; ``redact=True`` masks ids and traits. Other options are those of
+        ``AttributionExplorer``.
+        """
+        from datalyr_notebook.explorers.attribution import AttributionExplorer  # noqa: PLC0415  (ipywidgets loads here)
+
+        return AttributionExplorer(self._events, **options)
