@@ -5,26 +5,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook import options, order, schema
 from datalyr_notebook.figures.layout import LEGEND_LINE, headed, legend_below, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
-from datalyr_notebook.figures.timeline_axis import compressed_axis, find_zone, true_axis, width_of
+from datalyr_notebook.figures.timeline_axis import width_of
+from datalyr_notebook.figures.timeline_hover import check_hover
 from datalyr_notebook.figures.timeline_labels import room_for
-from datalyr_notebook.figures.timeline_marks import TIMELINE, conversion_of, find_marks, texts, thinned
-from datalyr_notebook.figures.timeline_traces import Timeline, timeline_traces
-from datalyr_notebook.identity.persons import as_stitched, find_person
+from datalyr_notebook.figures.timeline_parts import conversion_of
+from datalyr_notebook.figures.timeline_rows import Masks, Timeline, View, timeline_of
+from datalyr_notebook.figures.timeline_stitching import stitching_words
+from datalyr_notebook.figures.timeline_traces import timeline_traces
+from datalyr_notebook.identity.persons import as_stitched, find_person, rows_with
 from datalyr_notebook.journeys.conversions import Conversion
+from datalyr_notebook.loading.encoding import part_of
+from datalyr_notebook.redaction import Redact
 from datalyr_notebook.rendering import counted
-
-GAPS: Final = {"compress": compressed_axis, "true": true_axis}
-"""How idle time is drawn."""
 
 _STEP: Final = "journey_timeline"
 _LEGEND_WIDTH: Final = 480
@@ -38,6 +39,11 @@ def journey_timeline_data(
     conversion: Conversion = "purchase",
     tz: str = "UTC",
     gaps: str = "compress",
+    redact: Redact | None = None,
+    hover: Iterable[str] = (),
+    start: object = None,
+    end: object = None,
+    stitching: str = "after",
 ) -> pd.DataFrame:
     """The rows that :func:`journey_timeline` draws, one for each mark, in order of time.
 
@@ -61,13 +67,30 @@ def journey_timeline_data(
         stretch of activity takes room by the number of moments in it; ``x`` is float64, without unit.
         ``"true"``: ``x`` is local time without zone (datetime64[us]). Where clocks are set back within
         the journey, local time would turn the order round, so the offset of the first row is kept.
+    redact
+        What is masked, after the rows were worked out on what was said: ids, labels, lanes, hovers, the
+        names of links, the title. True: whatever may name a person (``person`` may then be the number
+        that stands for them, such as ``"user 17"``); or names of columns, traits and properties, where
+        "email" and "phone" also mean whatever looks like one. None: only e-mail addresses and telephone
+        numbers in the columns and keys of ``hover``; ids are shown as they are, also one that is an
+        e-mail address, since they are what a journey is told by. False: nothing.
+    hover
+        Columns of the events, or keys of their traits or properties (such as ``"plan"``), that hovering
+        shows besides. They become columns of their own, where ``TIMELINE`` has none of that name.
+    start, end
+        Draw only what happened between these instants, both included; without a zone they are UTC. Touches,
+        sessions and conversions are those of the whole journey.
+    stitching
+        ``"both"``: the figure also tells what was known before stitching. The rows are the same:
+        ``user_id`` is who the row itself names, ``owner_known`` and ``person_since`` since when it is
+        known whose it is.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``TIMELINE``. Lanes stand in order of their first event, as categories of
-        ``lane``; rows of servers share the lane ``server``. Of more than 5,000 marks the first and the
-        last of each bucket of time are kept, per lane and kind; rows without a time cannot be drawn.
+        The columns of ``TIMELINE``, then those of ``hover``. Lanes stand in order of their first mark, as
+        categories of ``lane``; rows of servers share the lane ``server``. Of more than 5,000 marks the first
+        and the last of each bucket of time are kept, per lane and kind; rows without a time cannot be drawn.
 
     Raises
     ------
@@ -76,7 +99,8 @@ def journey_timeline_data(
     AmbiguousPersonError
         Several persons have this id, such as the anonymous_id of a shared device.
     OptionError
-        ``tz`` or ``gaps`` is not known.
+        ``tz``, ``gaps``, ``stitching``, ``redact`` or an instant cannot be read, or nobody's events have
+        one of ``hover``.
 
     Examples
     --------
@@ -90,7 +114,8 @@ def journey_timeline_data(
     [['device · anon_desk', 'touch', 'Direct'], ['device · anon_desk', 'identify', 'user_789']]
 
     """
-    return _timeline(stitched, person, conversion, tz, gaps).marks[schema.names(TIMELINE)]
+    view = View.of(_STEP, tz=tz, gaps=gaps, hover=hover, start=start, end=end, stitching=stitching)
+    return _timeline(stitched, person, conversion, redact, view)[0].table
 
 
 def journey_timeline(
@@ -100,6 +125,11 @@ def journey_timeline(
     conversion: Conversion = "purchase",
     tz: str = "UTC",
     gaps: str = "compress",
+    redact: Redact | None = None,
+    hover: Iterable[str] = (),
+    start: object = None,
+    end: object = None,
+    stitching: str = "after",
     title: str | None = None,
 ) -> go.Figure:
     """One person's journey: a lane per device, touches, identify links across lanes, conversions.
@@ -108,9 +138,15 @@ def journey_timeline(
     stars conversions (labeled with their value), thick lines sessions. A dashed line joins the lanes on
     which the same user_id was identified, an app's to that of the web device it was matched with, and those
     of two user_ids that an ``$alias`` or a trusted trait made one person ("u1 = u2"). Parameters and
-    errors are those of :func:`journey_timeline_data`, whose rows are drawn.
+    errors are those of :func:`journey_timeline_data`, whose rows are drawn; ``customdata`` of a mark is the
+    place of its row there.
 
-    ``title`` replaces "Journey of …"; like every other text it is shown as it is, not as HTML.
+    With ``stitching="both"`` a band under each lane tells what its rows say before stitching: hatched
+    while they are nobody's, solid while they name a user. An arrow leads from the moment at which
+    it became known whose they are back to the first of them.
+
+    ``title`` replaces "Journey of …"; like every other text it is shown as it is, not as HTML, and masked
+    where it has an e-mail address or telephone number that is masked.
 
     >>> import pandas as pd
     >>> from datalyr_notebook.identity.stitching import stitch
@@ -121,36 +157,46 @@ def journey_timeline(
     >>> journey_timeline(stitch(events), "user_789", tz="Europe/Berlin").layout.xaxis.ticktext
     ('Sep 29<br>12:00',)
     """
-    timeline = _timeline(stitched, person, conversion, tz, gaps)
+    view = View.of(_STEP, tz=tz, gaps=gaps, hover=hover, start=start, end=end, stitching=stitching)
+    timeline, masks = _timeline(stitched, person, conversion, redact, view)
+    if title is not None and masks.drawn.masks:
+        title = str(masks.drawn.texts("event_name", np.array([title], dtype=object))[0])
+    return timeline_figure(timeline, title=title)
+
+
+def timeline_figure(timeline: Timeline, *, title: str | None = None) -> go.Figure:
+    """A timeline drawn; ``title`` replaces "Journey of …"."""
     figure = themed(go.Figure(timeline_traces(timeline)))
     _lay_out(figure, timeline, title)
     _draw_axes(figure, timeline)
     return figure
 
 
-def _timeline(stitched: pd.DataFrame, person: object, conversion: Conversion, tz: str, gaps: str) -> Timeline:
-    """Find the person, what their events were, and where each mark stands."""
-    axis_of = GAPS[options.one_of(_STEP, "gaps", gaps, GAPS)]
-    zone = find_zone(_STEP, tz)
+def _timeline(
+    stitched: pd.DataFrame, person: object, conversion: Conversion, redact: Redact | None, view: View
+) -> tuple[Timeline, Masks]:
+    """Find the person, and what is drawn of them."""
     stitched = as_stitched(_STEP, stitched)
-    found = find_person(_STEP, stitched, person)
-    mine = np.flatnonzero(((stitched["person_id"] == found) & stitched["timestamp"].notna()).to_numpy(dtype=bool))
-    mine = mine[order.event_order(stitched.iloc[mine])]
-    marks = find_marks(stitched.iloc[mine].reset_index(drop=True), conversion_of(conversion, stitched, mine))
-    axis, place = axis_of(order.microseconds(marks), zone, tz)
-    x = place.astype(np.int64).view("datetime64[us]") if axis.dates else place
-    return Timeline(found, thinned(marks.assign(x=x, place=place)), axis, zone, len(mine))
+    masks = Masks.of(_STEP, redact, stitched)
+    found = find_person(_STEP, stitched, masks.drawn.original(person))
+    mine = rows_with(stitched["person_id"], found)
+    check_hover(_STEP, view.hover, stitched, mine)
+    counts = conversion_of(conversion, stitched, mine)
+    return timeline_of(part_of(stitched, mine), found, view, conversion=counts, masks=masks), masks
 
 
 def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
     """Title, legend and size."""
     drawn, lanes = timeline.marks["event_row"].nunique(), len(timeline.lanes)
+    is_banded = timeline.view.stitching == "both"
     remark = f" ({drawn:,} of {timeline.events:,} events drawn)" if drawn < timeline.events else ""
-    kinds = Counter(texts(timeline.marks, "kind"))
-    counts = {"event": drawn, "lane": lanes, "touch": kinds["touch"], "conversion": kinds["conversion"]}
+    kinds = timeline.marks["kind"].value_counts()
+    counts = {"event": drawn, "lane": lanes, "touch": int(kinds["touch"]), "conversion": int(kinds["conversion"])}
     told = ", ".join(counted(count, noun, "touches" if noun == "touch" else "") for noun, count in counts.items())
     names = [str(trace.name) for trace in figure.data]
-    if "identity link" in names:
+    if is_banded and lanes:
+        told += stitching_words(timeline)
+    elif "identity link" in names:
         told += "; a dashed line joins devices that are one person"
     # plotly makes the columns of a legend equally wide.
     columns = max(int(_LEGEND_WIDTH // max((width_of(name) + 35 for name in names), default=1)), 1)
@@ -158,13 +204,14 @@ def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
     headed(figure, f"Journey of {shortened(timeline.person, 40)}", title=title, subtitle=told, remark=remark)
     legend_below(figure)
     figure.update_layout(
-        height=136 + legend_height + room_for(lanes)[0] * max(lanes, 1),
+        height=136 + legend_height + room_for(lanes, is_banded=is_banded)[0] * max(lanes, 1),
         # What the axis and the legend need at the bottom, plotly adds.
         margin={"t": 70, "b": 10, "l": 40, "r": 40},
         hovermode="closest",
     )
     if not lanes:
-        say_empty(figure, "No event of this person has a time.")
+        is_cut = bool(timeline.events)
+        say_empty(figure, f"No event of this person {'is between start and end' if is_cut else 'has a time'}.")
 
 
 def _draw_axes(figure: go.Figure, timeline: Timeline) -> None:

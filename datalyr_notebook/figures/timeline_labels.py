@@ -11,12 +11,15 @@ import pandas as pd
 
 from datalyr_notebook.figures.theme import escaped, shortened
 from datalyr_notebook.figures.timeline_axis import WIDTH, Axis, Span, take, width_of
-from datalyr_notebook.figures.timeline_marks import Link, texts
+from datalyr_notebook.figures.timeline_links import Link
+from datalyr_notebook.figures.timeline_marks import texts_at
 
 SLOTS: Final = (("top", 0), ("bottom", 0), ("top", 1), ("bottom", 1))
 """The lines of text of a lane: above or below its marks, the nearest (0) first."""
 ROOMS: Final = ((6, 108, SLOTS), (20, 72, SLOTS[:2]), (60, 42, SLOTS[:1]))
 """Up to so many lanes: the height of each in pixels, and its slots; between two lanes a link's name fits."""
+BAND_ROOM: Final = 22
+"""Pixels that a lane is higher by where a band runs under it."""
 LABELED: Final = ("conversion", "touch", "identify")
 """The kinds that have labels, in the order in which they choose their room."""
 
@@ -36,13 +39,23 @@ class LinkName(NamedTuple):
     position: str
 
 
-def room_for(lanes: int) -> tuple[int, tuple[tuple[str, int], ...]]:
-    """The height of each of so many lanes, and its slots.
+def room_for(lanes: int, *, is_banded: bool = False) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """The height of each of so many lanes, and its slots; with a band under each, that needs room, too.
 
     >>> room_for(40), room_for(61)
     ((42, (('top', 0),)), (20, ()))
     """
-    return next(((height, slots) for most, height, slots in ROOMS if lanes <= most), (20, ()))
+    height, slots = next(((height, slots) for most, height, slots in ROOMS if lanes <= most), (20, ()))
+    return height + BAND_ROOM * is_banded, slots
+
+
+def band_offset(lanes: int) -> float:
+    """How many pixels below the middle of its lane a band runs: under the labels, over the names of links.
+
+    >>> band_offset(2)
+    46.0
+    """
+    return max(room_for(lanes)[0] / 2 - 8.0, 12.0)
 
 
 def name_links(links: Sequence[Link], axis: Axis) -> list[LinkName]:
@@ -71,7 +84,8 @@ def place_labels(marks: pd.DataFrame, links: Sequence[Link], named: set[str], ax
     slots = room_for(len(marks["lane"].cat.categories))[1]
     taken = {(home, slot): _crossings(links, home, slot[0], axis) for home in set(lane) for slot in slots}
     told = {(home, words) for home in set(lane) for words in named}
-    kinds, labels, sources = (texts(marks, name) for name in ("kind", "label", "source"))
+    every = np.arange(len(marks))
+    kinds, labels, sources = (texts_at(marks, name, every) for name in ("kind", "label", "source"))
     placed: dict[int, Placed] = {}
     for row in (int(row) for kind in LABELED for row in np.flatnonzero(kinds == kind)):
         words = [labels[row]]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,12 +19,14 @@ from datalyr_notebook.figures.theme import (
     TEXT_SIZE,
     channel_color,
     escaped,
-    escaped_lines,
     shortened,
 )
-from datalyr_notebook.figures.timeline_axis import Axis
-from datalyr_notebook.figures.timeline_labels import LABELED, LinkName, Placed, name_links, place_labels
-from datalyr_notebook.figures.timeline_marks import Link, find_links, texts
+from datalyr_notebook.figures.timeline_hover import hover_texts
+from datalyr_notebook.figures.timeline_labels import LABELED, LinkName, Placed, name_links, place_labels, room_for
+from datalyr_notebook.figures.timeline_links import Link
+from datalyr_notebook.figures.timeline_marks import texts_at
+from datalyr_notebook.figures.timeline_rows import Timeline
+from datalyr_notebook.figures.timeline_stitching import stitching_traces
 
 MOST_CHANNELS: Final = 5
 """Channels with a trace of their own; what is left shares one."""
@@ -35,39 +35,30 @@ _STYLES: Final = {"event": (8, INK), "identify": (14, PALETTE[1]), "conversion":
 """Size in pixels and color of the marks that have one color."""
 _TOUCH_SIZE: Final = 12
 _TEXT: Final = {"size": TEXT_SIZE, "color": INK}
-_EVIDENCE: Final = ("source", "medium", "campaign")
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """What one figure needs: the marks in order of time, and the two axes they stand on."""
-
-    person: str
-    marks: pd.DataFrame
-    axis: Axis
-    zone: dt.tzinfo
-    events: int
-
-    @property
-    def lanes(self) -> list[str]:
-        """The lanes' names, from the top."""
-        return [str(name) for name in self.marks["lane"].cat.categories]
+_MOST_GAPS: Final = 60
+"""The longest gaps that are drawn: where there are more, they stand closer than they could be told apart."""
+_GAP_HEIGHT: Final = 9
+"""Pixels above and below the middle of a lane that show a gap: labels stand farther out."""
 
 
 def timeline_traces(timeline: Timeline) -> list[go.Scatter]:
     """Everything that is drawn, from the back to the front."""
-    links = find_links(timeline.marks)
+    links = timeline.links
     names = name_links(links, timeline.axis)
     labels = place_labels(timeline.marks, links, {name.text for name in names}, timeline.axis)
     lines = (_gaps(timeline), _sessions(timeline), _links(timeline, links, names))
-    return [*(go.Scatter(line) for line in lines if len(line["x"])), *_marks(timeline, labels)]
+    drawn = [go.Scatter(line) for line in lines if len(line["x"])]
+    return [*stitching_traces(timeline), *drawn, *_marks(timeline, labels)]
 
 
 def _gaps(timeline: Timeline) -> dict[str, Any]:
-    """A dotted line through the lanes wherever idle time is compressed."""
+    """A dotted stroke through each lane wherever idle time is compressed, too short to touch a label."""
+    gaps = sorted(timeline.axis.gaps, key=lambda gap: -gap.hours)[:_MOST_GAPS]
+    lanes = range(len(timeline.lanes))
+    half = _GAP_HEIGHT / room_for(len(lanes), is_banded=timeline.view.stitching == "both")[0]
     return {
-        "x": [x for gap in timeline.axis.gaps for x in (gap.x, gap.x, None)],
-        "y": [-0.5, len(timeline.lanes) - 0.5, None] * len(timeline.axis.gaps),
+        "x": [x for gap in gaps for _ in lanes for x in (gap.x, gap.x, None)],
+        "y": [y for _ in gaps for lane in lanes for y in (lane - half, lane + half, None)],
         "mode": "lines",
         "name": "idle time",
         "line": {"width": 1, "dash": "dot", "color": INK},
@@ -108,9 +99,13 @@ def _links(timeline: Timeline, links: Sequence[Link], names: Sequence[LinkName])
 
 
 def _marks(timeline: Timeline, labels: Mapping[int, Placed]) -> list[go.Scatter]:
-    """A trace for each kind, and one for each of the most frequent channels."""
-    marks, hovers = timeline.marks, np.array(_hovers(timeline), dtype=object)
-    kinds, channels = texts(marks, "kind"), texts(marks, "channel")
+    """A trace for each kind, and one for each of the most frequent channels.
+
+    ``customdata`` is the mark's place in the rows of ``journey_timeline_data``.
+    """
+    marks = timeline.marks
+    hovers = np.array(hover_texts(marks, timeline.chosen, timeline.view.zone), dtype=object)
+    kinds, channels = (texts_at(marks, name, np.arange(len(marks))) for name in ("kind", "channel"))
     count = Counter(channels[kinds == "touch"])
     common = sorted(count, key=lambda one: (-count[one], one))[:MOST_CHANNELS]
     groups = [(kind, kinds == kind, *style) for kind, style in _STYLES.items()]
@@ -136,6 +131,7 @@ def _marks(timeline: Timeline, labels: Mapping[int, Placed]) -> list[go.Scatter]
                 text=[label.text or BLANK for label in placed] if kind in LABELED else None,
                 textposition=[label.position for label in placed] if kind in LABELED else None,
                 textfont=_TEXT,
+                customdata=rows,
                 hovertext=hovers[rows],
                 hoverinfo="text",
                 cliponaxis=False,
@@ -144,29 +140,3 @@ def _marks(timeline: Timeline, labels: Mapping[int, Placed]) -> list[go.Scatter]
             )
         )
     return traces
-
-
-def _hovers(timeline: Timeline) -> list[str]:
-    """What is told of each mark. Traits, properties and addresses of pages are never shown."""
-    marks = timeline.marks
-    columns = ("kind", "event_name", "label", "lane", "channel", "user_id", "person_via", *_EVIDENCE)
-    times = (marks[name].dt.tz_convert(timeline.zone) for name in ("timestamp", "person_since"))
-    hovers = []
-    for when, since, value, *row in zip(*times, marks["value"], *(texts(marks, name) for name in columns), strict=True):
-        told = dict(zip(columns, row, strict=True))
-        evidence = [shortened(told[name]) for name in _EVIDENCE if told[name] is not None]
-        amount = told["label"] if told["kind"] == "conversion" else f"{value:,.2f}"
-        lines = [
-            f"{told['kind']}: {shortened(told['event_name'], 40)}",
-            f"{when:%Y-%m-%d %H:%M:%S %Z}",
-            told["lane"],
-            f"channel: {shortened(told['channel'])}" if told["channel"] else "",
-            f"evidence: {' / '.join(evidence)}" if evidence else "",
-            f"identity: {told['label']}" if told["kind"] == "identify" else "",
-            "" if np.isnan(value) else f"value: {amount}",
-            f"user_id: {shortened(told['user_id'])}" if told["user_id"] else "no user_id on this row",
-            f"given to this person by: {shortened(told['person_via'])}" if told["person_via"] else "",
-            "" if since is pd.NaT else f"known since {since:%Y-%m-%d %H:%M:%S %Z}",
-        ]
-        hovers.append(escaped_lines(lines))
-    return hovers

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, schema
 from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.notices import say
+from datalyr_notebook.order import Ints
 
 MOST_CANDIDATES: Final = 3_000
 """Ids compared with one that nobody has, to name the nearest."""
@@ -40,13 +42,29 @@ def find_person(step: str, stitched: pd.DataFrame, asked: object) -> str:
     ids = {name: stitched[name] for name in ("person_id", "user_id", "anonymous_id") if name in stitched.columns}
     if isinstance(asked, str | int) and not isinstance(asked, bool):
         for column in ids.values():
-            has_id = (column.astype(object) == str(asked)).to_numpy(dtype=bool)
-            owners = stitched["person_id"][has_id].dropna().unique().tolist()
+            owners = stitched["person_id"].iloc[rows_with(column, str(asked))].dropna().drop_duplicates().tolist()
             if len(owners) > 1:
                 raise errors.AmbiguousPersonError(step, asked, owners)
             if owners:
                 return str(owners[0])
     raise errors.UnknownPersonError(step, asked, nearest_ids(ids.values(), str(asked)))
+
+
+def rows_with(ids: pd.Series, one: str) -> Ints:
+    """The places of the rows that carry an id; of a category column the categories are compared, not the rows.
+
+    >>> rows_with(pd.Series(["a", None, "b", "a"], dtype="category"), "a").tolist()
+    [0, 3]
+    """
+    if not isinstance(ids.dtype, pd.CategoricalDtype):
+        return np.flatnonzero((ids.astype(object) == one).to_numpy(dtype=bool))
+    known = ids.cat.categories
+    try:
+        places = np.flatnonzero(known == one)
+    except UnicodeEncodeError:
+        # Arrow cannot compare with half of a surrogate pair.
+        places = np.flatnonzero(known.astype(object) == one)
+    return np.flatnonzero(ids.cat.codes.to_numpy() == places[0]) if len(places) else places
 
 
 def nearest_ids(columns: Iterable[pd.Series | pd.Index], asked: str) -> list[str]:

@@ -12,7 +12,8 @@ import plotly.io as pio
 import pytest
 
 from datalyr_notebook import errors
-from datalyr_notebook.figures import journey_timeline, journey_timeline_data, theme, timeline
+from datalyr_notebook.figures import journey_timeline, journey_timeline_data, theme
+from datalyr_notebook.figures.timeline_marks import TIMELINE
 
 PHONE = "anon_cfd09de1-6a42-40e3-a650-227788f08ae1"
 DESK = "anon_ca7fc248-ad8d-450a-beb4-a13533d432fe"
@@ -145,8 +146,8 @@ def test_the_journey_of_user_789_row_by_row() -> None:
 def test_columns_and_dtypes_are_those_of_the_table() -> None:
     rows = journey_timeline_data(user_789(), "user_789")
 
-    assert rows.columns.tolist() == [column.name for column in timeline.TIMELINE]
-    told = {column.name: column.dtype for column in timeline.TIMELINE if column.dtype != "str"}
+    assert rows.columns.tolist() == [column.name for column in TIMELINE]
+    told = {column.name: column.dtype for column in TIMELINE if column.dtype != "str"}
     assert {name: str(rows[name].dtype) for name in told} == told
 
 
