@@ -146,7 +146,8 @@ class Redaction:
     def _numbered(self, texts: list[str]) -> list[str]:
         """Ids as numbers, where their kind is masked; an id that no event carries is hidden."""
         bare = [text.removeprefix("device:") if text not in self.users else text for text in texts]
-        user, device = (index.get_indexer(pd.Index(bare, dtype=object)) for index in (self.users, self.devices))
+        # Of another dtype than the ids, the texts would make pandas copy all of them at every call.
+        user, device = (index.get_indexer(pd.Index(bare, dtype=index.dtype)) for index in (self.users, self.devices))
         masked = []
         for text, as_user, as_device in zip(texts, user.tolist(), device.tolist(), strict=True):
             kind = "user" if as_user >= 0 and not text.startswith("device:") else "device" if as_device >= 0 else ""

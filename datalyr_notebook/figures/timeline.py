@@ -23,7 +23,6 @@ from datalyr_notebook.figures.timeline_stitching import stitching_words
 from datalyr_notebook.figures.timeline_traces import timeline_traces
 from datalyr_notebook.identity.persons import as_stitched, find_person, rows_with
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.redaction import Redact
 from datalyr_notebook.rendering import counted
 
@@ -182,19 +181,18 @@ def _timeline(
     mine = rows_with(stitched["person_id"], found)
     check_hover(_STEP, view.hover, stitched, mine)
     counts = conversion_of(conversion, stitched, mine)
-    return timeline_of(part_of(stitched, mine), found, view, conversion=counts, masks=masks), masks
+    return timeline_of(stitched.iloc[mine], found, view, conversion=counts, masks=masks), masks
 
 
 def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
     """Title, legend and size."""
     drawn, lanes = timeline.marks["event_row"].nunique(), len(timeline.lanes)
-    is_banded = timeline.view.stitching == "both"
     remark = f" ({drawn:,} of {timeline.events:,} events drawn)" if drawn < timeline.events else ""
     kinds = timeline.marks["kind"].value_counts()
     counts = {"event": drawn, "lane": lanes, "touch": int(kinds["touch"]), "conversion": int(kinds["conversion"])}
     told = ", ".join(counted(count, noun, "touches" if noun == "touch" else "") for noun, count in counts.items())
     names = [str(trace.name) for trace in figure.data]
-    if is_banded and lanes:
+    if timeline.is_banded and lanes:
         told += stitching_words(timeline)
     elif "identity link" in names:
         told += "; a dashed line joins devices that are one person"
@@ -204,7 +202,7 @@ def _lay_out(figure: go.Figure, timeline: Timeline, title: str | None) -> None:
     headed(figure, f"Journey of {shortened(timeline.person, 40)}", title=title, subtitle=told, remark=remark)
     legend_below(figure)
     figure.update_layout(
-        height=136 + legend_height + room_for(lanes, is_banded=is_banded)[0] * max(lanes, 1),
+        height=136 + legend_height + room_for(lanes, is_banded=timeline.is_banded)[0] * max(lanes, 1),
         # What the axis and the legend need at the bottom, plotly adds.
         margin={"t": 70, "b": 10, "l": 40, "r": 40},
         hovermode="closest",

@@ -58,14 +58,17 @@ def band_offset(lanes: int) -> float:
     return max(room_for(lanes)[0] / 2 - 8.0, 12.0)
 
 
-def name_links(links: Sequence[Link], axis: Axis) -> list[LinkName]:
-    """A name for each link, half way between two lanes, where the line leans away from it; '' where none fits."""
+def name_links(links: Sequence[Link], axis: Axis, *, is_banded: bool = False) -> list[LinkName]:
+    """A name for each link, half way between two lanes, where the line leans away from it; '' where none fits.
+
+    Where bands run under the lanes, it stands a little lower.
+    """
     taken: defaultdict[float, list[Span]] = defaultdict(list)
     names = []
     for link in links:
         is_rising = (link.x[1] - link.x[0]) * (link.lanes[1] - link.lanes[0]) < 0
         name = LinkName(sum(link.lanes) / 2, "", "middle right")
-        for height in np.arange(min(link.lanes) + 0.5, max(link.lanes)):
+        for height in np.arange(min(link.lanes) + (0.58 if is_banded else 0.5), max(link.lanes)):
             left, right = (pixel := axis.pixel(link.at(height))), pixel + width_of(link.words)
             if right <= WIDTH and take(taken[height], (left, right)):
                 name = LinkName(float(height), link.words, "bottom right" if is_rising else "top right")

@@ -33,7 +33,7 @@ TIMELINE: Final = (
     schema.Column(
         "user_id", "category", "the id the row itself carries: whose it is before stitching, null = nobody's"
     ),
-    schema.Column("owner_known", "category", "when it is known whose the row is: own, at once, later, never"),
+    schema.Column("owner_known", "category", "when it became known whose the row is: at once, later, never"),
     schema.Column("person_via", "category", "the rule that gave the row to this person"),
     schema.Column("person_since", schema.TIME, "when that became known"),
     schema.Column("session_id", "category", ""),
@@ -41,9 +41,9 @@ TIMELINE: Final = (
 )
 """The rows of a timeline, in order of time."""
 
-OWNER_KNOWN: Final = ("own", "at once", "later", "never")
-"""The row's own user_id says whose it is; or what was known by then; or only what became known later
-(``person_since``); or nobody is known and the person is the device."""
+OWNER_KNOWN: Final = ("at once", "later", "never")
+"""When it became known that a row is this person's: by the time it happened, only later (at ``person_since``),
+or never: nobody knows the user, and the person is the device."""
 
 _ANONYMOUS: Final = "anonymous"
 """The ``person_via`` of rows whose user nobody knows."""
@@ -67,8 +67,8 @@ def read_said(rows: pd.DataFrame, parts: Parts) -> dict[str, Texts]:
             row=parts.touches.row[at], is_fallback=parts.touches.is_fallback[at], visit=parts.touches.visit[at]
         )
         for name in _OF_EVIDENCE:
-            said[name][touches] = _objects(pd.Series(touch_column(rows, found, name, "category")))
-        said["channel"][touches] = _objects(pd.Series(touch_channels(rows, found)))
+            said[name][touches] = _objects(pd.Series(touch_column(rows, found, name, "category")).array)
+        said["channel"][touches] = _objects(touch_channels(rows, found))
     orders = np.flatnonzero(parts.kind == KINDS.index("conversion"))
     if len(orders):
         at = parts.found[orders]
@@ -119,12 +119,17 @@ def texts_at(rows: pd.DataFrame, column: str, at: Ints) -> Texts:
     """What some rows say in a column, as Python objects with None for null and for a column that is absent."""
     if column not in rows.columns:
         return np.full(len(at), None, dtype=object)
-    return _objects(rows[column].iloc[at])
+    values = rows[column].array
+    return _objects(values[at])
 
 
-def _objects(values: pd.Series) -> Texts:
-    found: Texts = values.astype(object).to_numpy(dtype=object, copy=True)
-    found[values.isna().to_numpy()] = None
+def _objects(values: Any) -> Texts:  # noqa: ANN401  (an array of pandas, of any dtype)
+    if isinstance(values, pd.Categorical):
+        texts = np.append(values.categories.to_numpy(dtype=object), [None])
+        told: Texts = texts[values.codes]
+        return told
+    found: Texts = np.array(values.astype(object), dtype=object)
+    found[np.asarray(pd.isna(values))] = None
     return found
 
 
@@ -146,13 +151,11 @@ def _since(rows: pd.DataFrame, at: Ints) -> pd.Series:
 
 
 def _owner_known(rows: pd.DataFrame, at: Ints, time: pd.Series, since: pd.Series) -> pd.Categorical:
-    """When it is known whose each row is."""
-    is_own = order.codes(rows, "user_id")[at] >= 0
+    """When it became known whose each row is."""
     is_nobodys = np.append(rows["person_via"].cat.categories == _ANONYMOUS, [False])[
         order.codes(rows, "person_via")[at]
     ]
-    later = (since > time).to_numpy(dtype=bool)
-    code = np.select([is_own, is_nobodys, later], [0, 3, 2], 1)
+    code = np.select([is_nobodys, (since > time).to_numpy(dtype=bool)], [2, 1], 0)
     return pd.Categorical.from_codes(code, dtype=distinct_dtype(pd.Index(OWNER_KNOWN, dtype=object)))
 
 

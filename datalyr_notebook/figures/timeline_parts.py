@@ -82,10 +82,19 @@ def conversion_of(conversion: Conversion, stitched: pd.DataFrame, mine: Ints) ->
     if isinstance(conversion, list | tuple) and conversion and all(isinstance(name, str) for name in conversion):
         conversion = {name: name for name in conversion}
     if isinstance(conversion, Mapping):
-        kept = {kind: _names_or_mask(given, stitched, mine) for kind, given in conversion.items()}
-        return {kind: given for kind, given in kept.items() if not isinstance(given, list) or given} or None
-    mask = np.asarray(conversion)
-    return mask[mine] if mask.dtype == bool and mask.shape == (len(stitched),) else conversion
+        kept = {kind: _names_of(given, stitched, mine) for kind, given in conversion.items()}
+        conversion = {kind: given for kind, given in kept.items() if not isinstance(given, list) or given}
+        if not conversion:
+            return None
+    return cut_masks(conversion, mine, len(stitched))
+
+
+def cut_masks(conversion: Conversion, rows: Ints, whole: int) -> Conversion:
+    """The same conversions for some rows of a table that has so many (``whole``) in all: masks are cut to them."""
+    if isinstance(conversion, Mapping):
+        return {kind: _cut(given, rows, whole) for kind, given in conversion.items()}
+    cut: Conversion = _cut(conversion, rows, whole)
+    return cut
 
 
 def thin(place: Floats, lane: Ints, kind: Ints) -> Ints:
@@ -116,17 +125,22 @@ def thin(place: Floats, lane: Ints, kind: Ints) -> Ints:
     )
 
 
-def _names_or_mask(given: Any, stitched: pd.DataFrame, mine: Ints) -> Any:  # noqa: ANN401  (whatever was passed)
-    """One kind's names without those that only other people's events have, or its mask cut to one person's rows."""
+def _names_of(given: Any, stitched: pd.DataFrame, mine: Ints) -> Any:  # noqa: ANN401  (whatever was passed)
+    """One kind's names without those that only other people's events have; a mask as it is."""
     names = [given] if isinstance(given, str) else given
-    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
-        return [
-            name
-            for name in names
-            if order.is_named(stitched, (name,), mine).any() or not order.is_named(stitched, (name,)).any()
-        ]
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return given
+    return [name for name in names if _is_told(stitched, name, mine)]
+
+
+def _is_told(stitched: pd.DataFrame, name: str, mine: Ints) -> bool:
+    """Whether this person has an event of this name, or nobody has."""
+    return bool(order.is_named(stitched, (name,), mine).any() or not order.is_named(stitched, (name,)).any())
+
+
+def _cut(given: Any, rows: Ints, whole: int) -> Any:  # noqa: ANN401  (whatever was passed)
     mask = np.asarray(given)
-    return mask[mine] if mask.shape == (len(stitched),) else given
+    return mask[rows] if mask.dtype == bool and mask.shape == (whole,) else given
 
 
 def _orders(rows: pd.DataFrame, visits: Visits, conversion: Conversion | None) -> ConversionRows:

@@ -15,9 +15,9 @@ from datalyr_notebook.figures.timeline_axis import Axis, compressed_axis, find_z
 from datalyr_notebook.figures.timeline_hover import chosen_values
 from datalyr_notebook.figures.timeline_links import Link, find_links
 from datalyr_notebook.figures.timeline_marks import TIMELINE, marks_table, masked, read_said
-from datalyr_notebook.figures.timeline_parts import conversion_of, find_parts, thin
+from datalyr_notebook.figures.timeline_parts import cut_masks, find_parts, thin
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.loading.encoding import in_use
+from datalyr_notebook.loading.encoding import in_order
 from datalyr_notebook.order import Floats, Ints, Texts
 from datalyr_notebook.redaction import Redact, Redaction
 
@@ -39,8 +39,10 @@ class Masks(NamedTuple):
     @classmethod
     def of(cls, step: str, redact: Redact | None, events: pd.DataFrame) -> Masks:
         """``redact`` masks everywhere; None: only e-mail addresses and telephone numbers in chosen columns."""
-        drawn = Redaction.of(step, False if redact is None else redact, events)
-        return cls(drawn, Redaction.of(step, _CHOSEN_MASKS, events) if redact is None else drawn)
+        # Of the events only the categories are read; of a million rows the codes would be copied.
+        known = events.iloc[:0]
+        drawn = Redaction.of(step, False if redact is None else redact, known)
+        return cls(drawn, Redaction.of(step, _CHOSEN_MASKS, known) if redact is None else drawn)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ class Timeline:
         return [str(name) for name in self.marks["lane"].cat.categories]
 
     @property
+    def is_banded(self) -> bool:
+        """Whether a band under each lane tells what was known before stitching."""
+        return self.view.stitching == "both"
+
+    @property
     def table(self) -> pd.DataFrame:
         """The rows that are drawn: the columns of ``TIMELINE``, then the chosen ones that it has not."""
         names = [column.name for column in TIMELINE]
@@ -113,14 +120,15 @@ def timeline_of(
     """The timeline of one person, whose stitched events ``rows`` are, in any order.
 
     It costs by the length of ``rows`` alone, whatever their categories hold. ``conversion``: what
-    ``conversion_of`` says of the whole table, a mask being cut to ``rows``; None: nothing counts.
+    ``conversion_of`` says of the whole table, masks being cut to ``rows``; None: nothing counts.
     Everything is worked out on all rows as they came; then ``view`` chooses what is drawn, of too many
     marks some are left away, and what is left is masked before it becomes a label or a hover.
     """
-    timed = np.flatnonzero(rows["timestamp"].notna().to_numpy())
-    mine = timed[order.event_order(in_use(rows.iloc[timed]))]
-    counts = None if conversion is None else conversion_of(conversion, rows, mine)
-    rows = in_use(rows.iloc[mine].reset_index(drop=True))
+    whole, timed = len(rows), np.flatnonzero(rows["timestamp"].notna().to_numpy())
+    rows = _narrowed(rows.iloc[timed])
+    inorder = order.event_order(rows)
+    rows = rows.iloc[inorder].reset_index(drop=True)
+    counts = None if conversion is None else cut_masks(conversion, timed[inorder], whole)
     parts = find_parts(rows, counts)
     moment = order.microseconds(rows)
     parts = parts.take(_is_inside(moment[parts.row], view))
@@ -140,8 +148,18 @@ def timeline_of(
         links=find_links(marks, said),
         axis=axis,
         view=view,
-        events=len(mine),
+        events=len(rows),
     )
+
+
+def _narrowed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows without the texts of everybody else: a column keeps as many categories as it has rows."""
+    wide = [
+        str(name)
+        for name, dtype in rows.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) > len(rows)
+    ]
+    return rows.assign(**{name: in_order(rows[name]) for name in wide})
 
 
 def _is_inside(moment: Ints, view: View) -> order.Flags:

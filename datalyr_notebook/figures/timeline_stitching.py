@@ -19,8 +19,8 @@ from datalyr_notebook.figures.timeline_labels import band_offset, room_for
 from datalyr_notebook.figures.timeline_rows import Timeline
 from datalyr_notebook.rendering import counted
 
-_NOBODY: Final = "before stitching: nobody's"
-_OTHERS: Final = "before stitching: other users'"
+_NOBODY: Final = "before: nobody's"
+_OTHERS: Final = "before: other users"
 _LATER: Final = "known only later"
 _COLORS: Final = (PALETTE[6], PALETTE[2], PALETTE[7])
 """Of the bands of the users with the most rows; what is left shares one."""
@@ -58,7 +58,7 @@ def find_runs(marks: pd.DataFrame) -> list[Run]:
         *(events[name].astype(object) for name in columns), events["lane"].cat.codes.tolist(), strict=True
     ):
         mine = runs.setdefault(lane, [])
-        run = Run(lane, None if known != "own" else user, known, since, since_place, 1, place, place)
+        run = Run(lane, None if pd.isna(user) else user, known, since, since_place, 1, place, place)
         last = mine[-1] if mine else None
         if last is not None and _state(last) == _state(run):
             mine[-1] = last._replace(rows=last.rows + 1, last=place)
@@ -71,16 +71,14 @@ def find_runs(marks: pd.DataFrame) -> list[Run]:
 
 def stitching_traces(timeline: Timeline) -> list[go.Scatter]:
     """The bands, a trace for nobody and for each user, and the arrows."""
-    if timeline.view.stitching != "both" or not len(timeline.marks):
+    if not timeline.is_banded or timeline.marks.empty:
         return []
     runs = find_runs(timeline.marks)
     count = Counter(run.user for run in runs for _ in range(run.rows) if run.user is not None)
     common = sorted(count, key=lambda one: (-count[one], one))[: len(_COLORS)]
     groups = [(_NOBODY, [run for run in runs if run.user is None], {"color": INK, "dash": "2px,2px"})]
     for one, color in zip(common, _COLORS, strict=False):
-        groups.append(
-            (f"before stitching: {shortened(one)}", [run for run in runs if run.user == one], {"color": color})
-        )
+        groups.append((f"before: {shortened(one)}", [run for run in runs if run.user == one], {"color": color}))
     others = [run for run in runs if run.user is not None and run.user not in common]
     groups.append((_OTHERS, others, {"color": INK}))
     traces = [_band(timeline, name, chosen, line) for name, chosen, line in groups if chosen]
@@ -91,7 +89,7 @@ def stitching_traces(timeline: Timeline) -> list[go.Scatter]:
 def stitching_words(timeline: Timeline) -> str:
     """How many of the events that are drawn were nobody's before stitching, and how many still are."""
     events = timeline.marks.drop_duplicates("event_row")
-    before = int((events["owner_known"] != "own").sum())
+    before = int(events["user_id"].isna().sum())
     after = int((events["owner_known"] == "never").sum())
     return f"; nobody's before stitching: {before:,}, after it: {after:,}"
 
@@ -126,7 +124,12 @@ def _arrows(timeline: Timeline, runs: list[Run]) -> go.Scatter:
         mode="lines+markers",
         name=_LATER,
         line={"width": 1.5, "color": PALETTE[1]},
-        marker={"symbol": ["circle", "triangle-left", "circle"] * len(runs), "size": [5, 9, 5] * len(runs)},
+        marker={
+            "symbol": ["circle", "triangle-left", "circle"] * len(runs),
+            "size": [5, 10, 5] * len(runs),
+            "color": PALETTE[1],
+            "line": {"width": 0},
+        },
         hovertext=[text for hover in hovers for text in (hover, hover, "")],
         hoverinfo="text",
         cliponaxis=False,
@@ -142,12 +145,9 @@ def _lanes_below(timeline: Timeline, pixels: float) -> float:
 def _told(timeline: Timeline, run: Run) -> str:
     """What hovering over a run tells."""
     user, who = shortened(run.user) if run.user else "nobody's", shortened(timeline.person, 40)
-    after = {
-        "own": f"after it: {who}",
-        "at once": f"after it: {who}, by what was known by then",
-        "later": "",
-        "never": "after it: still nobody's, the person is the device",
-    }[run.known]
+    after = f"after it: {who}"
     if run.known == "later":
-        after = f"after it: {who}, known since {run.since.tz_convert(timeline.view.zone):%Y-%m-%d %H:%M:%S %Z}"
-    return escaped_lines([f"{counted(run.rows, 'event')}", f"before stitching: {user}", after])
+        after += f", known since {run.since.tz_convert(timeline.view.zone):%Y-%m-%d %H:%M:%S %Z}"
+    elif run.known == "never":
+        after = "after it: still nobody's, the person is the device"
+    return escaped_lines([counted(run.rows, "event"), f"before stitching: {user}", after])

@@ -44,7 +44,7 @@ _GAP_HEIGHT: Final = 9
 def timeline_traces(timeline: Timeline) -> list[go.Scatter]:
     """Everything that is drawn, from the back to the front."""
     links = timeline.links
-    names = name_links(links, timeline.axis)
+    names = name_links(links, timeline.axis, is_banded=timeline.is_banded)
     labels = place_labels(timeline.marks, links, {name.text for name in names}, timeline.axis)
     lines = (_gaps(timeline), _sessions(timeline), _links(timeline, links, names))
     drawn = [go.Scatter(line) for line in lines if len(line["x"])]
@@ -55,7 +55,7 @@ def _gaps(timeline: Timeline) -> dict[str, Any]:
     """A dotted stroke through each lane wherever idle time is compressed, too short to touch a label."""
     gaps = sorted(timeline.axis.gaps, key=lambda gap: -gap.hours)[:_MOST_GAPS]
     lanes = range(len(timeline.lanes))
-    half = _GAP_HEIGHT / room_for(len(lanes), is_banded=timeline.view.stitching == "both")[0]
+    half = _GAP_HEIGHT / room_for(len(lanes), is_banded=timeline.is_banded)[0]
     return {
         "x": [x for gap in gaps for _ in lanes for x in (gap.x, gap.x, None)],
         "y": [y for _ in gaps for lane in lanes for y in (lane - half, lane + half, None)],

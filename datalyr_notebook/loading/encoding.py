@@ -64,13 +64,11 @@ def in_order(values: pd.Series) -> pd.Series:
 
 def part_of(table: pd.DataFrame, rows: npt.NDArray[np.integer]) -> pd.DataFrame:
     """Some rows as a small table: without the texts of all the others among its categories."""
-    return table if len(rows) == len(table) else in_use(table.iloc[rows])
-
-
-def in_use(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with the categories that occur in it, in order of appearance."""
-    coded = [str(name) for name, dtype in table.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return table.assign(**{name: in_order(table[name]) for name in coded})
+    if len(rows) == len(table):
+        return table
+    part = table.iloc[rows]
+    coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return part.assign(**{name: in_order(part[name]) for name in coded})
 
 
 def relabel(values: pd.Series, texts: Sequence[str | None]) -> pd.Series:
