@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("accessor",),
     ("explorers",),
     ("figures", "api"),
+    ("overview",),
     ("studies", "lint"),
     ("attribution",),
     ("identity", "journeys"),
@@ -40,6 +41,7 @@ HOMES = {
     "requests": ("api",),
     "duckdb": ("engines",),
     "pyspark": ("engines",),
+    "tqdm": ("progress",),
 }
 """One home a library."""
 

@@ -25,6 +25,7 @@ from datalyr_notebook.attribution.weighing import looks_at_all
 from datalyr_notebook.hashing import one_array
 from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.order import Ints
+from datalyr_notebook.progress import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 Counts = npt.NDArray[np.uint8]
 
 _STEP: Final = "intervals"
+_DRAWING: Final = "drawing people"
 _BLOCK: Final = 2_000_000
 """Numbers of a dense block: persons by sums, or replicates by persons."""
 _FEW: Final = 32
@@ -198,11 +200,13 @@ def replicated_sums(entries: Entries, *, columns: int, persons: int, n: int, see
         return _sparse_sums(entries, columns, persons, source, n)
     sums = np.zeros((n, columns))
     dense = list(_dense_blocks(entries, columns, persons))
-    for start in range(0, n, block):
-        count = min(block, n - start)
-        drawn = np.array([next(source) for _ in range(count)], dtype=np.uint8).reshape(count, persons)
-        for first, values in dense:
-            sums[start : start + count] += drawn[:, first : first + len(values)].astype(np.float64) @ values
+    with steps(_DRAWING, -(-n // block)) as step:
+        for start in range(0, n, block):
+            step()
+            count = min(block, n - start)
+            drawn = np.array([next(source) for _ in range(count)], dtype=np.uint8).reshape(count, persons)
+            for first, values in dense:
+                sums[start : start + count] += drawn[:, first : first + len(values)].astype(np.float64) @ values
     return sums
 
 
@@ -212,8 +216,10 @@ def _sparse_sums(entries: Entries, columns: int, persons: int, source: Iterator[
     key, place = np.unique(entries.person[at] * columns + entries.column[at], return_inverse=True)
     person, column, value = key // columns, key % columns, summed(place, entries.value[at], len(key))
     sums = np.zeros((n, columns))
-    for number, drawn in enumerate(source):
-        sums[number] = np.bincount(column, value * drawn[person], minlength=columns)
+    with steps(_DRAWING, n) as step:
+        for number, drawn in enumerate(source):
+            step()
+            sums[number] = np.bincount(column, value * drawn[person], minlength=columns)
     return sums
 
 
@@ -259,10 +265,12 @@ def _of_everybody(
     alone = journeys.lengths == 0
     of_alone, value_alone = people.of_journey[alone], journeys.value[alone]
     conversions, credit = np.zeros((n, width)), np.zeros((n, width))
-    for number, drawn in enumerate(draws(people.persons, n=n, seed=seed)):
-        conversions[number, :-1], credit[number, :-1] = refit(drawn[people.of_path])
-        conversions[number, -1] = drawn[of_alone].sum()
-        credit[number, -1] = drawn[of_alone] @ value_alone
+    with steps(_DRAWING, n) as step:
+        for number, drawn in enumerate(draws(people.persons, n=n, seed=seed)):
+            step()
+            conversions[number, :-1], credit[number, :-1] = refit(drawn[people.of_path])
+            conversions[number, -1] = drawn[of_alone].sum()
+            credit[number, -1] = drawn[of_alone] @ value_alone
     return Replicates(conversions, credit)
 
 

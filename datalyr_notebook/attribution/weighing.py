@@ -16,6 +16,7 @@ from datalyr_notebook.attribution.reading import Evidence, Reading, channel_grou
 from datalyr_notebook.journeys.conversions import rows_of_converters
 from datalyr_notebook.notices import repeated, say
 from datalyr_notebook.order import Floats
+from datalyr_notebook.progress import steps
 
 if TYPE_CHECKING:
     from datalyr_notebook.attribution.result import Attribution
@@ -28,10 +29,12 @@ def model_weights(
     fitting = [one for one in models.values() if isinstance(one, FittedModel)]
     counts = population(stitched, found, reading, channel_groups(found)).counts if fitting else None
     weights = {}
-    for name, one in models.items():
-        model = one.fit(counts) if isinstance(one, FittedModel) and counts is not None else one
-        if isinstance(model, TouchModel):
-            weights[name] = weigh(found.journeys, model)
+    with steps("weighing models", len(models)) as step:
+        for name, one in models.items():
+            step()
+            model = one.fit(counts) if isinstance(one, FittedModel) and counts is not None else one
+            if isinstance(model, TouchModel):
+                weights[name] = weigh(found.journeys, model)
     return weights
 
 

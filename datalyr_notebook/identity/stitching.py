@@ -23,6 +23,7 @@ from datalyr_notebook.loading.encoding import distinct_dtype, matches
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import say
 from datalyr_notebook.order import Flags
+from datalyr_notebook.progress import Step, silent, steps
 
 Answer = TypeVar("Answer")
 
@@ -75,8 +76,7 @@ def stitch(events: pd.DataFrame, rule: StitchRule | None = None, **keywords: Any
     1  user_789        own
     """
     rule = make_rule(rule, keywords)
-    table = rule.known(as_canonical(events, "stitch"))
-    return next(_stitched(table, [rule], None))
+    return _stitched_once(events, "stitch", rule, None)
 
 
 def stitch_each(events: pd.DataFrame, rules: Iterable[StitchRule]) -> Iterator[pd.DataFrame]:
@@ -97,7 +97,7 @@ def stitch_each(events: pd.DataFrame, rules: Iterable[StitchRule]) -> Iterator[p
     """
     canonical = as_canonical(events, "stitch_each")
     for group in _alike(rules):
-        yield from _stitched(group[0].known(canonical), group, None)
+        yield from _under_each(group[0].known(canonical), group, None, _table)
 
 
 def persons_each(events: pd.DataFrame, rules: Iterable[StitchRule]) -> Iterator[Persons]:
@@ -138,8 +138,16 @@ def stitch_without(events: pd.DataFrame, links: pd.DataFrame, rule: StitchRule |
     ['anon_phone', 'user_789']
     """
     rule = make_rule(rule, {})
-    table = rule.known(as_canonical(events, "stitch_without"))
-    return next(_stitched(table, [rule], TakenLinks.of(links)))
+    return _stitched_once(events, "stitch_without", rule, TakenLinks.of(links))
+
+
+def _stitched_once(events: pd.DataFrame, asked_by: str, rule: StitchRule, taken: TakenLinks | None) -> pd.DataFrame:
+    """Any events under one rule."""
+    with steps("stitching", 3) as step:
+        step("normalizing")
+        table = rule.known(as_canonical(events, asked_by))
+        step("collecting evidence")
+        return next(_under_each(table, [rule], taken, _table, step))
 
 
 def _under_each(
@@ -147,12 +155,17 @@ def _under_each(
     rules: list[StitchRule],
     taken: TakenLinks | None,
     answer: Callable[[Views, Collected, StitchRule], Answer],
+    step: Step = silent,
 ) -> Iterator[Answer]:
-    """The answer under each rule; they differ in their policies alone, so the rest is gathered once."""
+    """The answer under each rule; they differ in their policies alone, so the rest is gathered once.
+
+    ``step`` is told when a rule's turn comes; whoever takes several answers counts them.
+    """
     collected = collect(table, rules[0], taken)
     views = Views(table, collected, rules[0])
     said: set[str] = set()
     for rule in rules:
+        step("whose row each is")
         completed = collected if rule.is_at_event else complete(views, rule)
         answered = answer(views, completed, rule)
         for notice in _notices(completed, views.crowded_devices, rule):
@@ -160,11 +173,6 @@ def _under_each(
                 say(f"stitch: {notice}")
             said.add(notice)
         yield answered
-
-
-def _stitched(table: pd.DataFrame, rules: list[StitchRule], taken: TakenLinks | None) -> Iterator[pd.DataFrame]:
-    """The table under each rule."""
-    return _under_each(table, rules, taken, _table)
 
 
 def _table(views: Views, collected: Collected, rule: StitchRule) -> pd.DataFrame:

@@ -7,7 +7,8 @@ import pandas as pd
 from datalyr_notebook.lint.findings import finding, findings_table
 from datalyr_notebook.lint.one_person import lint_one
 from datalyr_notebook.lint.rules import RULES
-from datalyr_notebook.lint.tracked import read_tracked
+from datalyr_notebook.lint.tracked import Tracked, read_tracked
+from datalyr_notebook.progress import steps
 
 
 def lint(events: pd.DataFrame, *, person: str | None = None) -> pd.DataFrame:
@@ -51,5 +52,16 @@ def lint(events: pd.DataFrame, *, person: str | None = None) -> pd.DataFrame:
     tracked = read_tracked(events)
     if person is not None:
         return findings_table(lint_one(tracked, person))
-    found = ((rule, rule.find(tracked)) for rule in RULES)
-    return findings_table(finding(rule, one) for rule, one in found if one is not None)
+    return lint_tracked(tracked)
+
+
+def lint_tracked(tracked: Tracked) -> pd.DataFrame:
+    """What every rule finds in events that are read already."""
+    findings = []
+    with steps("lint", len(RULES)) as step:
+        for rule in RULES:
+            step(rule.code)
+            found = rule.find(tracked)
+            if found is not None:
+                findings.append(finding(rule, found))
+    return findings_table(findings)

@@ -23,6 +23,7 @@ from datalyr_notebook.errors import LineError, OptionError, SourceError, shown
 from datalyr_notebook.loading.normalize import as_canonical, normalize_rows
 from datalyr_notebook.loading.payloads import FLAT_SHAPES, Row, lift
 from datalyr_notebook.loading.report import SEEN_IN_THE_RESULT, Damage, LoadReport
+from datalyr_notebook.progress import steps
 
 FORMATS: Final = ("auto", "jsonl", "json", "parquet")
 
@@ -231,13 +232,15 @@ def _gather(asked: pd.DataFrame | _Found, file_format: str, report: LoadReport, 
     before, skipped, damaged = _flat(report), _count(report, "skipped_bodies"), len(report.errors)
     tables: list[pd.DataFrame] = []
     rows = [row for body in asked.bodies for row in lift(body, report=report)]
-    for file in asked.files:
-        report.add("files")
-        if (_sniffed(file) if file_format == "auto" else file_format) == "parquet":
-            tables += _tables(file, report, collect=collect)
-        else:
-            for body in _bodies(file, file_format, report, collect=collect):
-                rows += lift(body, report=report)
+    with steps("reading files", len(asked.files)) as step:
+        for file in asked.files:
+            step()
+            report.add("files")
+            if (_sniffed(file) if file_format == "auto" else file_format) == "parquet":
+                tables += _tables(file, report, collect=collect)
+            else:
+                for body in _bodies(file, file_format, report, collect=collect):
+                    rows += lift(body, report=report)
     if not rows and not tables:
         skipped, damaged = _count(report, "skipped_bodies") - skipped, len(report.errors) - damaged
         said = [f"{skipped} bodies without events were skipped"] if skipped else []

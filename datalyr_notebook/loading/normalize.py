@@ -26,6 +26,7 @@ from datalyr_notebook.loading.payloads import lift
 from datalyr_notebook.loading.redelivery import drop_redeliveries
 from datalyr_notebook.loading.report import LoadReport
 from datalyr_notebook.notices import say
+from datalyr_notebook.progress import steps
 
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "event_id": ("event_id", "eventId"),
@@ -165,18 +166,24 @@ def normalize_rows(
     """
     check_columns(frame, _STEP)
     is_canonical = schema.is_canonical(frame)
-    flat, beside = _flat(frame, report, lifted=lifted)
-    time, flat = _times(flat, report, collect=collect)
-    table = _named_rows(flat, time, is_canonical=is_canonical)
-    settle_ids(table, report)
-    _settle_money(table, flat, report)
-    if not is_canonical:
-        settle_old_apps(table, flat, report)
-        _derive(table, flat, ignore_referrers)
-    events = _assembled(table, flat, beside)
-    delivered = drop_redeliveries(events, report)
-    if len(delivered) < len(events):
-        events = _tidied(delivered, is_canonical=is_canonical)
+    with steps("normalizing", 5) as step:
+        step("columns")
+        flat, beside = _flat(frame, report, lifted=lifted)
+        step("times")
+        time, flat = _times(flat, report, collect=collect)
+        step("ids and names")
+        table = _named_rows(flat, time, is_canonical=is_canonical)
+        settle_ids(table, report)
+        _settle_money(table, flat, report)
+        step("devices and marketing evidence")
+        if not is_canonical:
+            settle_old_apps(table, flat, report)
+            _derive(table, flat, ignore_referrers)
+        step("re-deliveries")
+        events = _assembled(table, flat, beside)
+        delivered = drop_redeliveries(events, report)
+        if len(delivered) < len(events):
+            events = _tidied(delivered, is_canonical=is_canonical)
     report.add("rows", len(events))
     _count_oddities(events, report)
     return events

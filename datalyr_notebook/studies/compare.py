@@ -26,6 +26,7 @@ from datalyr_notebook.journeys.lookback import LookbackOption
 from datalyr_notebook.journeys.transforms import PathOption
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.order import Flags, Floats, Ints
+from datalyr_notebook.progress import steps
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.accounts import Account, Accounting, Baseline, Credited, baseline_account, other_account
 from datalyr_notebook.studies.difference import study_rule
@@ -151,13 +152,16 @@ def compare_policies(
     others = [name for name in names if name != against]
     table = as_canonical(events, _STEP)
     told = persons_each(table, [replace(rule, policy=name) for name in (against, *others)])
-    persons = next(told)
-    kinds = conversion_kinds(persons.events, conversion)
-    accounting = Accounting(kinds=kinds, model=one_model, reading=reading)
-    first = baseline_account(persons, accounting)
-    findings = {against: _findings(first.account, first)}
-    for name in others:
-        findings[name] = _findings(other_account(next(told), first), first)
+    with steps("comparing policies", 1 + len(others)) as step:
+        step(against)
+        persons = next(told)
+        kinds = conversion_kinds(persons.events, conversion)
+        accounting = Accounting(kinds=kinds, model=one_model, reading=reading)
+        first = baseline_account(persons, accounting)
+        findings = {against: _findings(first.account, first)}
+        for name in others:
+            step(name)
+            findings[name] = _findings(other_account(next(told), first), first)
     return PolicyComparison(
         summary=_summary(names, findings),
         credit=_credit(names, findings),

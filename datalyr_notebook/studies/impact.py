@@ -22,6 +22,7 @@ from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Floats, Ints
+from datalyr_notebook.progress import steps
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.difference import (
     Crediting,
@@ -110,25 +111,27 @@ def stitching_impact(
     crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model(_STEP)
     table = as_canonical(events, _STEP)
-    stitched = stitch(table, rule)
-    with repeated():
-        alone = stitch(_devices_alone(table), policy="none", bridges=(), as_of=rule.as_of)
     kept = np.ones(len(table), dtype=bool)
     if rule.as_of is not None:
         kept = (table["timestamp"] <= rule.as_of).to_numpy()
-    found = crediting.credit(stitched, kept)
-    with repeated():
-        before = crediting.credit(alone, kept)
-    moves = find_moves(find_shares(before), find_shares(found))
-    drawing = _drawing(found, n, level, seed)
-    across = _across(found)
-    return StitchingImpact(
-        summary=_summary(alone, found, moves, across, drawing),
-        credit=_credit(before, moves, drawing),
-        conversions=_conversions(found, moves, across),
-        devices=_devices(found, drawing),
-        model=next(iter(found.models)),
-    )
+    with steps("stitching impact", 3) as step:
+        step("with stitching")
+        found = crediting.credit(stitch(table, rule), kept)
+        step("without stitching")
+        with repeated():
+            alone = stitch(_devices_alone(table), policy="none", bridges=(), as_of=rule.as_of)
+            before = crediting.credit(alone, kept)
+        step("intervals")
+        moves = find_moves(find_shares(before), find_shares(found))
+        drawing = _drawing(found, n, level, seed)
+        across = _across(found)
+        return StitchingImpact(
+            summary=_summary(alone, found, moves, across, drawing),
+            credit=_credit(before, moves, drawing),
+            conversions=_conversions(found, moves, across),
+            devices=_devices(found, drawing),
+            model=next(iter(found.models)),
+        )
 
 
 class _Drawing(NamedTuple):

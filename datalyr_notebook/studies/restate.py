@@ -15,6 +15,7 @@ from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
+from datalyr_notebook.progress import steps
 from datalyr_notebook.studies.difference import Crediting, Difference, split_options, study_rule, tables
 
 
@@ -75,9 +76,13 @@ def restate(
     crediting.one_model("restate")
     table = as_canonical(events, "restate")
     had_happened = (table["timestamp"] <= early).to_numpy()
-    then = stitch(table, replace(rule, as_of=early))
-    with repeated():
-        later = stitch(table, replace(rule, as_of=late))
-    later = later.loc[had_happened[(table["timestamp"] <= late).to_numpy()]]
-    changes = tables(then, later, crediting, kept=had_happened, learned_by=later)
+    with steps("restating", 3) as step:
+        step("stitching as it was known")
+        then = stitch(table, replace(rule, as_of=early))
+        step("stitching as it became known")
+        with repeated():
+            later = stitch(table, replace(rule, as_of=late))
+        later = later.loc[had_happened[(table["timestamp"] <= late).to_numpy()]]
+        step("comparing")
+        changes = tables(then, later, crediting, kept=had_happened, learned_by=later)
     return Restatement(**changes, before=early, after=late)

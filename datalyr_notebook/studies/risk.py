@@ -24,6 +24,7 @@ from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.progress import steps
 from datalyr_notebook.studies.clusters import find_clusters
 from datalyr_notebook.studies.difference import Crediting, split_options, study_rule
 from datalyr_notebook.studies.moves import Shares, find_moves, find_owners, find_shares
@@ -122,18 +123,22 @@ def _measure(
     names, cluster = np.unique(cluster, return_inverse=True)
     own = np.searchsorted(names, of_link)
     turn = pd.Series(own).groupby(own).cumcount().to_numpy()
-    stitched = stitch(events, rule)
-    shares = find_shares(crediting.credit(stitched, kept))
-    given = _Given(events, stitched, shares, cluster, kept)
+    turns = int(turn.max()) + 1
     measured = {name: np.zeros(len(links), dtype=kind) for name, kind, _ in schema.LINKS_AT_RISK if name in _MEASURES}
     rows = np.arange(len(events))
-    with repeated():
-        for number in range(int(turn.max()) + 1):
+    with steps("links at risk", 1 + turns) as step:
+        step("with every link")
+        stitched = stitch(events, rule)
+        shares = find_shares(crediting.credit(stitched, kept))
+        given = _Given(events, stitched, shares, cluster, kept)
+        for number in range(turns):
+            step("without one link of each cluster")
             now = np.flatnonzero(turn == number)
             has_turn = np.zeros(len(names), dtype=bool)
             has_turn[own[now]] = True
             rows = rows[has_turn[cluster[rows]]]
-            found = _without(given, rows, links.iloc[now], rule, crediting)
+            with repeated():
+                found = _without(given, rows, links.iloc[now], rule, crediting)
             for name, values in found.items():
                 measured[name][now] = values[own[now]]
     return measured

@@ -27,6 +27,7 @@ from datalyr_notebook.loading.encoding import matches
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated, say
 from datalyr_notebook.order import Flags, Ints, Texts
+from datalyr_notebook.progress import steps
 from datalyr_notebook.rendering import counted, table_html, table_text
 from datalyr_notebook.studies.difference import study_rule
 
@@ -127,12 +128,7 @@ def score_stitching(
         devices = len(np.unique(order.codes(table, "anonymous_id")[rows]))
         advice = "" if share >= 1 else f"; share=1 hides logins on every device, not on {share:g} of them"
         say(f"score_stitching: only {len(rows):,} hidden logins on {devices:,} devices tell little{advice}.")
-    rules = [replace(rule, policy=policy) for policy in asked]
-    with repeated():
-        answers = [
-            _judge(stitched, masked, rows, truth, whole=policy in _WHOLE)
-            for policy, stitched in zip(asked, stitch_each(masked, rules), strict=True)
-        ]
+    answers = _answers(masked, [replace(rule, policy=policy) for policy in asked], rows, truth)
     sdk = pd.Series(table["sdk"].iloc[rows].astype(object).to_numpy(), dtype=schema.TEXT)
     gap = pd.Categorical.from_codes(_gaps(logins, hidden), categories=pd.Index([name for name, _ in GAPS]))
     devices, scored = (len(np.unique(logins.device[at])) for at in (logins.may_hide & chosen[logins.device], hidden))
@@ -301,6 +297,17 @@ def _holds(pairs: pd.DataFrame, person: npt.NDArray[np.integer], own: Ints) -> F
     """Whether each (person, own) is one of the pairs."""
     found: Flags = pd.MultiIndex.from_arrays([person, own]).isin(pd.MultiIndex.from_frame(pairs))
     return found
+
+
+def _answers(masked: pd.DataFrame, rules: list[StitchRule], rows: Ints, truth: _Truth) -> list[_Answer]:
+    """What each rule says of the hidden rows."""
+    answers = []
+    stitched = stitch_each(masked, rules)
+    with repeated(), steps("scoring policies", len(rules)) as step:
+        for rule in rules:
+            step(rule.policy)
+            answers.append(_judge(next(stitched), masked, rows, truth, whole=rule.policy in _WHOLE))
+    return answers
 
 
 def _counted(policies: tuple[str, ...], answers: list[_Answer], split: pd.Series | None) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated
+from datalyr_notebook.progress import steps
 from datalyr_notebook.rendering import counted
 from datalyr_notebook.studies.clusters import find_clusters
 from datalyr_notebook.studies.difference import Crediting, Difference, split_options, study_rule, tables
@@ -75,14 +76,19 @@ def what_if(
     crediting.one_model("what_if")
     whole = as_canonical(events, "what_if")
     table = rule.known(whole)
-    links = _found(without, table, rule)
-    given = stitch(table, rule)
-    with repeated():
-        bare = stitch_without(table, links, rule)
     kept = np.ones(len(whole), dtype=bool)
     if rule.as_of is not None:
         kept = (whole["timestamp"] <= rule.as_of).to_numpy()
-    return WhatIf(**tables(given, bare, crediting, kept=kept, learned_by=given), without=links)
+    with steps("what if", 4) as step:
+        step("finding the links")
+        links = _found(without, table, rule)
+        step("stitching")
+        given = stitch(table, rule)
+        step("stitching without the links")
+        with repeated():
+            bare = stitch_without(table, links, rule)
+        step("comparing")
+        return WhatIf(**tables(given, bare, crediting, kept=kept, learned_by=given), without=links)
 
 
 def _found(without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.DataFrame:
