@@ -22,6 +22,7 @@ from datalyr_notebook.journeys.touches import find_touches
 from datalyr_notebook.lint import lint
 from datalyr_notebook.loading.files import write_events
 from datalyr_notebook.loading.normalize import normalize_events
+from datalyr_notebook.overview import overview
 from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
 from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 from datalyr_notebook.studies.match_rate import match_rate
@@ -166,9 +167,17 @@ class DatalyrAccessor:
         return ExploreAccessor(self._events)
 
     def __repr__(self) -> str:
-        """The verbs, in a line."""
-        verbs = ", ".join(name for name in vars(DatalyrAccessor) if not name.startswith("_"))
-        return f"df.datalyr on {len(self._events):,} events: {verbs}"
+        """What the table is, in a few lines: ``overview``."""
+        return repr(overview(self._events))
+
+    def _repr_html_(self) -> str:
+        """The same as a small table; every text is escaped."""
+        return overview(self._events)._repr_html_()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Both at once: a notebook asks for this first, and the table is looked at once."""
+        found = overview(self._events)
+        return {"text/plain": repr(found), "text/html": found._repr_html_()}
 
 
 class PlotAccessor:

@@ -26,6 +26,8 @@ Step = Callable[..., None]
 QUIET_S: Final = 2.0
 """Work that takes no longer shows nothing."""
 _REFRESH_S: Final = 0.1
+_FORMAT: Final = "{desc} {n_fmt}/{total_fmt} {bar} {elapsed}"
+"""Steps are of different lengths: what is left of the time cannot be told from them."""
 
 _SHOWN_BY: ContextVar[Show | None] = ContextVar("_SHOWN_BY", default=None)
 _IS_WITHIN = ContextVar("_IS_WITHIN", default=False)
@@ -128,7 +130,7 @@ def _make_bar(total: int, waited_s: float) -> tqdm[Any]:
         warnings.simplefilter("ignore")  # tqdm warns of missing widgets, and of its own notebook mode
         from tqdm.auto import tqdm  # noqa: PLC0415  (loads ipywidgets in a kernel)
 
-        # tqdm's delay would have to be asked for before; the bar counts the time that has passed.
-        bar: tqdm[Any] = tqdm(total=total, leave=False, bar_format="{desc} {n_fmt}/{total_fmt} {bar} {elapsed}")
+        # With any delay it is drawn at the first refresh, when it has its words and its place.
+        bar: tqdm[Any] = tqdm(total=total, leave=False, delay=1e-6, bar_format=_FORMAT)
     bar.start_t -= waited_s
     return bar

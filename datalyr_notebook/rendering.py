@@ -24,12 +24,12 @@ def table_text(headline: str, table: pd.DataFrame) -> str:
     False
     """
     rows = table.head(ROWS_SHOWN)
-    columns = pd.DataFrame({place: rows.iloc[:, place].map(_spelled) for place in range(len(table.columns))})
-    shown = columns.set_axis([_spelled(name) for name in table.columns], axis="columns")
+    columns = pd.DataFrame({place: rows.iloc[:, place].map(spelled) for place in range(len(table.columns))})
+    shown = columns.set_axis([spelled(name) for name in table.columns], axis="columns")
     return f"{headline}\n{shown.to_string(index=False, max_colwidth=40)}"
 
 
-def _spelled(cell: object) -> object:
+def spelled(cell: object) -> object:
     """A text on one line, its control characters as escapes; anything else as it is."""
     return repr(cell)[1:-1] if isinstance(cell, str) and not cell.isprintable() else cell
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import datalyr_notebook as dn
+from datalyr_notebook import accessor
+from datalyr_notebook.overview import overview
 
 EVENTS = pd.DataFrame(
     {
@@ -61,9 +63,23 @@ def test_a_table_that_is_no_events_still_completes() -> None:
     plain = pd.DataFrame({"a": [1]})
     assert "datalyr" in dir(plain)
     assert "stitch" in dir(plain.datalyr)
-    assert repr(plain.datalyr).startswith("df.datalyr on 1 events: normalize_events, write_events, stitch")
+    assert repr(plain.datalyr).startswith("df.datalyr: 1 row, no events that can be read")
     with pytest.raises(dn.DatalyrError, match="'anonymous_id' or 'user_id', but the table has only 'a'"):
         plain.datalyr.stitch()
+
+
+def test_it_shows_what_the_table_is_and_looks_at_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert repr(EVENTS.datalyr) == repr(overview(EVENTS))
+    assert EVENTS.datalyr._repr_html_() == overview(EVENTS)._repr_html_()
+    looks = []
+    monkeypatch.setattr(accessor, "overview", lambda events: looks.append(events) or overview(events))
+    shown = EVENTS.datalyr._repr_mimebundle_(include=None, exclude=None)
+    assert shown == {"text/plain": repr(overview(EVENTS)), "text/html": overview(EVENTS)._repr_html_()}
+    assert len(looks) == 1
+    assert "datalyr" in dir(EVENTS)
+    assert "stitch" in dir(EVENTS.datalyr)
+    assert EVENTS.datalyr.plot
+    assert len(looks) == 1  # completion looks at nothing
 
 
 def test_a_verb_shows_the_options_of_its_function() -> None:

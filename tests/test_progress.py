@@ -37,6 +37,12 @@ def work(count: int = 3) -> None:
             step(f"part {number}")
 
 
+def fail() -> None:
+    with steps("stitch", 3) as step:
+        step()
+        raise ZeroDivisionError
+
+
 def test_a_script_sees_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "QUIET_S", 0)
     work()
@@ -82,9 +88,8 @@ def test_an_error_takes_the_bar_away_and_the_next_work_shows_again(
     make = progress._make_bar
     monkeypatch.setattr(progress, "_make_bar", lambda *given: bars.append(make(*given)) or bars[-1])
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), steps("stitch", 3) as step:
-            step()
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail()
     assert len(bars) == 2
     assert all(bar.disable for bar in bars)  # how tqdm says that a bar is closed
     assert capsys.readouterr().err.endswith("\r")
@@ -111,9 +116,8 @@ def test_what_work_calls_is_part_of_it() -> None:
 def test_after_an_error_no_end_is_told() -> None:
     told: list[int] = []
     with shown_by(lambda done, *_: told.append(done)):
-        with pytest.raises(ZeroDivisionError), steps("stitch", 3) as step:
-            step()
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail()
         work(1)
     assert told == [0, 0, 1]
 

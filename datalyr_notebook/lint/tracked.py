@@ -211,11 +211,18 @@ class Tracked:
 def read_tracked(events: pd.DataFrame) -> Tracked:
     """Any events table as the rules read it. Float ids are read as a file would show them (``42.0``)."""
     report = LoadReport()
-    legible = _floats_as_text(events) if isinstance(events, pd.DataFrame) else events
+    damaged = damaged_ids(events) if isinstance(events, pd.DataFrame) else []
+    legible = events.assign(**{name: _shown_floats(events[name]) for name in damaged}) if damaged else events
     table = as_canonical(legible, "lint", report=report)
     sent = _ids_in_payloads(table) if table is legible else as_sent(legible)
     whole = Table(table)
     return Tracked(whole, whole if sent is table else Table(sent), report)
+
+
+def damaged_ids(events: pd.DataFrame) -> list[str]:
+    """The id columns that hold floats, which normalizing refuses and lint reads as text."""
+    spellings = (*(spelling for name in _IDS for spelling in SPELLINGS[name]), *_OTHER_IDS)
+    return [name for name in spellings if name in events.columns and _holds_floats(events[name])]
 
 
 def _several(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer], name: str, other_name: str) -> pd.DataFrame:
@@ -227,13 +234,6 @@ def _several(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer], name:
     rows = np.flatnonzero(has_several[one])
     pairs = pd.DataFrame({name: one[rows].astype(np.int64), other_name: other[rows].astype(np.int64)})
     return pairs.drop_duplicates().sort_values([name, other_name], ignore_index=True)
-
-
-def _floats_as_text(events: pd.DataFrame) -> pd.DataFrame:
-    """The table with the ids that are floats as text, so that the rest of it can be read."""
-    spellings = (*(spelling for name in _IDS for spelling in SPELLINGS[name]), *_OTHER_IDS)
-    damaged = [name for name in spellings if name in events.columns and _holds_floats(events[name])]
-    return events.assign(**{name: _shown_floats(events[name]) for name in damaged}) if damaged else events
 
 
 def _holds_floats(ids: pd.Series) -> bool:
