@@ -15,15 +15,16 @@ from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import (
-    group_colors,
+    group_looks,
     hatched,
     headed,
     legend_below,
     legend_height,
+    place_look,
     rows_of_bars,
     say_empty,
 )
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, escaped_lines, shortened, themed
+from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.order import Floats
 
 METRICS: Final = {
@@ -188,13 +189,10 @@ def _checked(totals: object) -> pd.DataFrame:
 def _bars(rows: pd.DataFrame, model: str, place: int, look: _Look) -> go.Bar:
     """One model across all groups."""
     own = rows[rows["model"] == model]
-    if look.models > 1:
-        color: str | list[str] = PALETTE[place % len(PALETTE)]
-    elif look.is_by_channel:
-        color = group_colors(own["group"], are_channels=True)
+    if look.models == 1 and look.is_by_channel:
+        marker = hatched(group_looks(own["group"], are_channels=True))
     else:
-        color = PALETTE[0]
-    marker = hatched(color, place)
+        marker = hatched([place_look(place)])
     return go.Bar(
         x=own["amount"].to_numpy(),
         y=np.arange(len(own)),

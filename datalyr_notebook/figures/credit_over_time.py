@@ -18,7 +18,7 @@ from datalyr_notebook.attribution.tables.over_time import PeriodCredit, credit_b
 from datalyr_notebook.figures.credit_bars import METRICS
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import (
-    group_colors,
+    group_looks,
     hatched,
     headed,
     legend_below,
@@ -26,7 +26,7 @@ from datalyr_notebook.figures.layout import (
     period_axis,
     say_empty,
 )
-from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, escaped_lines, shortened, themed
+from datalyr_notebook.figures.theme import TEXT_SIZE, Look, escaped, escaped_lines, shortened, themed
 
 CREDIT_PERIODS: Final = (
     schema.Column("start", schema.TIME, "start of the period, UTC"),
@@ -152,11 +152,11 @@ def credit_over_time(
 
 
 class _Stacked(NamedTuple):
-    """The rows, and what the segments are called and colored, from the bottom up."""
+    """The rows, and what the segments are called and look like, from the bottom up."""
 
     rows: pd.DataFrame
     labels: tuple[str, ...]
-    colors: tuple[str, ...]
+    looks: tuple[Look, ...]
 
 
 def _earned(result: Attribution, period: str, date: str, by: str | Iterable[str], model: str | None) -> PeriodCredit:
@@ -179,8 +179,8 @@ def _stacked(earned: PeriodCredit, metric: str) -> _Stacked:
             "share": share.T.ravel(),
         }
     )
-    colors = group_colors(shown.labels, are_channels=list(earned.groups.columns) == ["channel"])
-    return _Stacked(schema.typed(rows, CREDIT_PERIODS), shown.labels, tuple(colors))
+    looks = group_looks(shown.labels, are_channels=list(earned.groups.columns) == ["channel"])
+    return _Stacked(schema.typed(rows, CREDIT_PERIODS), shown.labels, tuple(looks))
 
 
 def _range(starts: pd.DatetimeIndex, period: str) -> list[str] | None:
@@ -212,6 +212,6 @@ def _segment(stacked: _Stacked, place: int, period: str, metric: str) -> go.Bar:
         name=escaped(shortened(label)),
         hovertext=[escaped_lines(hover) for hover in hovers],
         hoverinfo="text",
-        marker=hatched(stacked.colors[place], place),
+        marker=hatched([stacked.looks[place]]),
         meta={"group": escaped(label)},
     )

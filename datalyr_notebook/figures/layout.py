@@ -10,7 +10,19 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import schema
 from datalyr_notebook.figures.largest import OTHER_GROUPS, OTHERS
-from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, channel_color, escaped, shortened
+from datalyr_notebook.figures.theme import (
+    CHANNEL_LOOKS,
+    FAINT,
+    HATCHES,
+    INK,
+    PALETTE,
+    TEXT_SIZE,
+    Look,
+    channel_looks,
+    escaped,
+    shortened,
+    text_on,
+)
 
 LEGEND_LINE: Final = 19
 LEGEND_COLUMNS: Final = 4
@@ -18,11 +30,11 @@ LEGEND_COLUMNS: Final = 4
 
 _MOST_DATES: Final = 8
 """Dates that fit under a figure 700 pixels wide."""
-_PATTERNS: Final = ("", "/", ".", "x", "-", "\\", "+", "|")
-_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
-_REST: Final = "rgba(122, 122, 122, 0.5)"
-_UNATTRIBUTED: Final = "rgba(122, 122, 122, 0.15)"
-"""Paler than the gray of Direct, beside which they often stand."""
+_LIGHT_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
+_DARK_HATCHING: Final = "rgba(0, 0, 0, 0.35)"
+_HOLLOW: Final = "rgba(0, 0, 0, 0)"
+_REST: Final = Look(INK, 3)
+"""What stands for several groups."""
 
 
 def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "", remark: str = "") -> None:
@@ -87,30 +99,46 @@ def period_axis(figure: go.Figure, title: str, starts: pd.DatetimeIndex, period:
     )
 
 
-def hatched(color: str | list[str], place: int) -> dict[str, Any]:
-    """A bar's marker: its color, and hatching, so that nothing is told by color alone."""
-    # Each eighth place starts one pattern later: a palette of eight colors repeats with another hatching.
-    pattern = {
-        "shape": _PATTERNS[(place + place // len(_PATTERNS)) % len(_PATTERNS)],
-        "fillmode": "overlay",
-        "fgcolor": _HATCHING,
-        "size": 7,
-        "solidity": 0.25,
-    }
+def hatched(looks: Iterable[Look]) -> dict[str, Any]:
+    """The marker of bars, a look each: color and hatching, so that nothing is told by color alone.
+
+    ``unattributed`` is hollow. Hatching is darker than its color where texts on it are white, else lighter.
+    """
+    colors, shapes, hatching = zip(*map(_drawn, looks), strict=True)
+    color, shape, fgcolor = ([*one] if len(one) > 1 else one[0] for one in (colors, shapes, hatching))
+    pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": fgcolor, "size": 7, "solidity": 0.25}
     return {"color": color, "pattern": pattern, "line": {"width": 1, "color": INK}}
 
 
-def group_colors(groups: Iterable[str], *, are_channels: bool) -> list[str]:
-    """A color a group: a channel has its own in every figure; the rest and ``unattributed`` are pale.
+def _drawn(look: Look) -> tuple[str, str, str]:
+    """The color, the hatching and the color of the hatching of a bar."""
+    if look == CHANNEL_LOOKS[schema.UNATTRIBUTED]:
+        return _HOLLOW, look.hatch, FAINT
+    return look.color, look.hatch, _DARK_HATCHING if text_on(look.color) == "#FFFFFF" else _LIGHT_HATCHING
 
-    >>> group_colors(["Email", "unattributed"], are_channels=True)
-    ['#EE6600', 'rgba(122, 122, 122, 0.15)']
+
+def written_on(look: Look) -> str:
+    """The color of a text on a bar of this look."""
+    return INK if look == CHANNEL_LOOKS[schema.UNATTRIBUTED] else text_on(look.color)
+
+
+def group_looks(groups: Iterable[str], *, are_channels: bool) -> list[Look]:
+    """A look a group, no two alike: a channel has its own in every figure; the rest is gray, ``unattributed`` hollow.
+
+    >>> [look.color for look in group_looks(["Email", "other channels"], are_channels=True)]
+    ['#EE6600', '#797979']
     """
-    pale = {OTHERS: _REST, OTHER_GROUPS: _REST, schema.UNATTRIBUTED: _UNATTRIBUTED}
-    return [
-        pale.get(group) or (channel_color(group) if are_channels else PALETTE[place % len(PALETTE)])
-        for place, group in enumerate(groups)
-    ]
+    given = list(groups)
+    fixed = {OTHERS: _REST, OTHER_GROUPS: _REST, schema.UNATTRIBUTED: CHANNEL_LOOKS[schema.UNATTRIBUTED]}
+    if are_channels:
+        named = iter(channel_looks(group for group in given if group not in fixed))
+        return [fixed.get(group) or next(named) for group in given]
+    return [fixed.get(group) or place_look(place) for place, group in enumerate(given)]
+
+
+def place_look(place: int) -> Look:
+    """The look of the first, second, third ... of things that have no color of their own."""
+    return Look(PALETTE[place % len(PALETTE)], (place + place // len(PALETTE)) % len(HATCHES))
 
 
 def say_empty(figure: go.Figure, sentence: str) -> None:

@@ -12,9 +12,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
+from datalyr_notebook.figures.credit_bars import METRICS
 from datalyr_notebook.figures.largest import largest
-from datalyr_notebook.figures.layout import hatched, headed, legend_below, legend_height, rows_of_bars, say_empty
-from datalyr_notebook.figures.theme import TEXT_SIZE, channel_color, escaped, escaped_lines, shortened, themed
+from datalyr_notebook.figures.layout import (
+    group_looks,
+    hatched,
+    headed,
+    legend_below,
+    legend_height,
+    rows_of_bars,
+    say_empty,
+    written_on,
+)
+from datalyr_notebook.figures.theme import TEXT_SIZE, Look, escaped, escaped_lines, shortened, themed
 from datalyr_notebook.studies.compare import PolicyComparison
 
 POLICY_BARS: Final = (
@@ -87,7 +97,9 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
     bars = policy_comparison_data(comparison)
     names = bars["policy"].drop_duplicates().tolist()
     channels = bars["channel"].drop_duplicates().tolist()
-    figure = themed(go.Figure([_segment(bars, channel, place) for place, channel in enumerate(channels)]))
+    looks = group_looks(channels, are_channels=True)
+    segments = [_segment(bars, channel, look) for channel, look in zip(channels, looks, strict=True)]
+    figure = themed(go.Figure(segments))
     rate = bars.drop_duplicates("policy").set_index("policy")["match_rate"].to_dict()
     told = {str(name): rate.get(str(name), np.nan) for name in comparison.summary["policy"]}
     shown = names or sorted(told, key=lambda name: name != comparison.baseline)
@@ -100,14 +112,14 @@ def policy_comparison(comparison: PolicyComparison, *, title: str | None = None)
         height=170 + _BAR * max(len(shown), 1) + legend_height(len(channels)),
         margin={"t": 70, "b": 10, "l": 40, "r": 20},
     )
-    figure.update_xaxes(title="Credit", tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
+    figure.update_xaxes(title=METRICS["credit"], tickfont={"size": TEXT_SIZE}, tickformat="~s", automargin=True)
     rows_of_bars(figure, "Policy", [_label(name, told[name], comparison.baseline) for name in shown])
     if not channels:
         say_empty(figure, "No conversion counts.")
     return figure
 
 
-def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
+def _segment(bars: pd.DataFrame, channel: str, look: Look) -> go.Bar:
     """One channel across all bars."""
     rows = bars[bars["channel"] == channel]
     hovers = [
@@ -128,10 +140,10 @@ def _segment(bars: pd.DataFrame, channel: str, place: int) -> go.Bar:
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
-        textfont={"size": TEXT_SIZE, "color": "#FFFFFF"},
+        textfont={"size": TEXT_SIZE, "color": written_on(look)},
         hovertext=[escaped_lines(hover) for hover in hovers],
         hoverinfo="text",
-        marker=hatched(channel_color(channel), place),
+        marker=hatched([look]),
         meta={"channel": escaped(channel)},
     )
 

@@ -30,7 +30,7 @@ IMPACT_BARS: Final = (
 _STEP: Final = "stitching_impact_bars"
 _ROW: Final = 52
 """Pixels a group."""
-_SIDES: Final = {"without": ("#BBBBBB", "/"), "with": (PALETTE[0], "")}
+_SIDES: Final = {"without": (INK, "/"), "with": (PALETTE[0], "")}
 """The color and the hatching of each side."""
 
 

@@ -69,7 +69,7 @@ def test_a_bar_for_each_policy_and_a_segment_for_each_channel() -> None:
         "none<br>0.0% of events matched",
     )
     assert list(figure.layout.yaxis.range) == [2.5, -0.5]
-    assert figure.layout.xaxis.title.text == "Credit"
+    assert figure.layout.xaxis.title.text == "Credit (conversions' currency)"
     assert list(figure.data[0].text) == ["75%", "60%", ""]
     assert figure.data[1].hovertext[2] == (
         "none: Direct<br>credit 90.00 (90.0%)<br>+65.00 against the baseline<br>0.0% of events matched"
