@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -191,6 +191,12 @@ class PlotAccessor:
         from datalyr_notebook.figures.timeline import journey_timeline  # noqa: PLC0415  (plotly loads here)
 
         return journey_timeline(self._events, person, **options)
+
+    def journey_wall(self, people: Iterable[str] | pd.DataFrame, **options: Any) -> Figure:
+        """Many people's journeys as small rows, sorted so that patterns show; ``people``: ids, or a people() table."""
+        from datalyr_notebook.figures.journey_wall import journey_wall  # noqa: PLC0415  (plotly loads here)
+
+        return journey_wall(self._events, people, **options)
 
     def trait_timeline(self, person: str, **options: Any) -> Figure:
         """One person's traits: a lane a trait, a bar for as long as each value held."""

@@ -11,7 +11,7 @@ from plotly.basedatatypes import BaseFigure
 from datalyr_notebook import errors
 from datalyr_notebook.figures.description_axes import read_axes
 from datalyr_notebook.figures.description_traces import marks_drawn, trace_lines
-from datalyr_notebook.figures.theme import plain
+from datalyr_notebook.figures.theme import unescaped
 
 MOST_LINES: Final = 25
 """Lines of a description."""
@@ -44,12 +44,12 @@ def describe(figure: go.Figure | Mapping[str, Any]) -> str:
     """
     shown = _read(figure)
     axes = read_axes(shown)
-    lines = [plain(shown.layout.title.text), plain(shown.layout.title.subtitle.text)]
+    lines = [unescaped(shown.layout.title.text), unescaped(shown.layout.title.subtitle.text)]
     if any(trace.type != "sankey" for trace in shown.data) or not shown.data:
         lines += [axis.words for axis in axes.values() if not axis.is_hidden]
     lines = [line for line in lines if line]
     if not sum(map(marks_drawn, shown.data)):
-        why = " ".join(plain(note.text) for note in shown.layout.annotations)
+        why = " ".join(unescaped(note.text) for note in shown.layout.annotations)
         return "\n".join([*lines, f"Nothing is drawn: {why}" if why else "Nothing is drawn."])
     names = [trace.name for trace in shown.data]
     # What is without a legend and has another's name is a part of that one's marks.

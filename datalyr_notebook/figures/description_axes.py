@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook.figures.theme import plain
+from datalyr_notebook.figures.theme import unescaped
 from datalyr_notebook.order import Floats, Texts
 
 _MOST_LABELS: Final = 14
@@ -103,7 +103,7 @@ def places(given: Any, axis: Axis) -> Floats:  # noqa: ANN401  (whatever plotly 
         return np.where(np.isnat(micros), np.nan, micros.astype(np.int64).astype(np.float64))
     if any(isinstance(one, str) for one in found):
         known = {full: place for place, (full, _) in axis.labels.items()}
-        return np.array([known.get(plain(one), np.nan) for one in found], dtype=np.float64)
+        return np.array([known.get(unescaped(one), np.nan) for one in found], dtype=np.float64)
     return np.array([np.nan if one is None else one for one in found], dtype=np.float64)
 
 
@@ -121,10 +121,10 @@ def _read(figure: go.Figure, name: str) -> Axis:
         own = [cells(trace[name[0]]) for trace in figure.data if _stands_on(trace, name) and not is_time]
         texts = list(dict.fromkeys(one for found in own for one in found if isinstance(one, str)))
         ticks = [float(place) for place in range(len(texts))]
-    named = [(plain(text), plain(_LINE.split(text)[0]) or plain(text)) for text in texts]
+    named = [(unescaped(text), unescaped(_LINE.split(text)[0]) or unescaped(text)) for text in texts]
     axis = Axis(
         side=_SIDES[name[0]] if len(name) == 1 else f"Second {_SIDES[name[0]].lower()}",
-        title=plain(layout.title.text),
+        title=unescaped(layout.title.text),
         labels=dict(zip(ticks, named, strict=False)),
         is_time=is_time,
         is_share="%" in (layout.tickformat or ""),

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from datalyr_notebook.figures.description_axes import Axis, amount, axis_of, cells, places
-from datalyr_notebook.figures.theme import plain
+from datalyr_notebook.figures.theme import unescaped
 from datalyr_notebook.order import Floats, Texts
 from datalyr_notebook.rendering import counted
 
@@ -48,7 +48,7 @@ def _bars(trace: go.Bar, axes: Axes) -> str:
     along, across = ("x", "y") if trace.orientation == "h" else ("y", "x")
     value_axis, place_axis = axis_of(trace, axes, along), axis_of(trace, axes, across)
     if trace.base is not None:
-        said = [plain(str(one).replace("<br>", ", ")) for one in cells(trace.hovertext)]
+        said = [unescaped(str(one).replace("<br>", ", ")) for one in cells(trace.hovertext)]
         return f"{_name(trace)}: {counted(len(said), 'bar')}: {_several(said)}"
     length, place = places(trace[along], value_axis), places(trace[across], place_axis)
     names = _place_names(trace, place_axis, place)
@@ -70,7 +70,7 @@ def _scatter(trace: go.Scatter, axes: Axes) -> str:
     x, y = places(trace.x, x_axis), places(trace.y, y_axis)
     mode = str(trace.mode or "")
     if mode == "text":
-        told = [f"{x_axis.told(one)}: {plain(text)}" for one, text in zip(x, cells(trace.text), strict=True)]
+        told = [f"{x_axis.told(one)}: {unescaped(text)}" for one, text in zip(x, cells(trace.text), strict=True)]
         return f"{y_axis.told(y[0]) if y[0] in y_axis.labels else _name(trace)}: {_several(told, 2 * LARGEST)}"
     if "markers" not in mode:
         return _lines(trace, y)
@@ -122,7 +122,7 @@ def _heatmap(trace: go.Heatmap, axes: Axes) -> str:
     told = []
     for at in filled[np.argsort(-z[filled], kind="stable")][: 2 * LARGEST]:
         row, column = divmod(int(at), len(x))
-        shown = plain(texts[at]) if at < len(texts) and plain(texts[at]) else amount(float(z[at]))
+        shown = unescaped(texts[at]) if at < len(texts) and unescaped(texts[at]) else amount(float(z[at]))
         told.append(f"{y_axis.told(y[row])} / {x_axis.told(x[column])}: {shown}")
     return f"{counted(len(filled), 'cell')} that hold something, row / column; largest: {', '.join(told)}"
 
@@ -133,14 +133,16 @@ def _flows(trace: go.Sankey, figure: go.Figure) -> list[str]:
     flow, source, target = (_numbers(one) for one in (link.value, link.source, link.target))
     told = cells(link.customdata)
     steps = {
-        round(float(note.x), 6): plain(note.text) for note in figure.layout.annotations if note.yanchor == "bottom"
+        round(float(note.x), 6): unescaped(note.text) for note in figure.layout.annotations if note.yanchor == "bottom"
     }
     begins = _numbers(trace.node.x)
     lines = [f"{counted(len(label), 'node')}, {counted(len(flow), 'link')}; the widest:"]
     for at in np.argsort(-flow, kind="stable")[:_FLOWS]:
         start = steps.get(round(float(begins[int(source[at])]), 6), "")
-        ends = f"{plain(label[int(source[at])])} → {plain(label[int(target[at])])}"
-        words = plain(str(told[at]).replace("<br>", ", ")) if at < len(told) else f"{ends}: {amount(float(flow[at]))}"
+        ends = f"{unescaped(label[int(source[at])])} → {unescaped(label[int(target[at])])}"
+        words = (
+            unescaped(str(told[at]).replace("<br>", ", ")) if at < len(told) else f"{ends}: {amount(float(flow[at]))}"
+        )
         lines.append(f"- {start}: {words}" if start else f"- {words}")
     return lines
 
@@ -161,7 +163,7 @@ _KINDS: Final[dict[str, Callable[[Any, Axes], str]]] = {"bar": _bars, "scatter":
 
 
 def _name(trace: Any) -> str:  # noqa: ANN401  (any trace)
-    return plain(trace.name) or str(trace.type)
+    return unescaped(trace.name) or str(trace.type)
 
 
 def _numbers(given: Any) -> Floats:  # noqa: ANN401  (whatever plotly holds)
@@ -170,7 +172,7 @@ def _numbers(given: Any) -> Floats:  # noqa: ANN401  (whatever plotly holds)
 
 def _firsts(texts: Any) -> list[str]:  # noqa: ANN401  (whatever plotly holds)
     """The first line of each text."""
-    return [plain(str(one).split("<br>")[0]) if one is not None else "" for one in cells(texts)]
+    return [unescaped(str(one).split("<br>")[0]) if one is not None else "" for one in cells(texts)]
 
 
 def _several(told: Sequence[str], most: int = LARGEST) -> str:

@@ -217,12 +217,12 @@ def escaped(text: str) -> str:
     return safe.replace('"', "&#34;").replace("'", "&#39;").replace("$", "&#36;")
 
 
-def plain(text: object) -> str:
+def unescaped(text: object) -> str:
     r"""What plotly shows of a text that a figure holds, as one line: the inverse of :func:`escaped`.
 
     Breaks become blanks, markup goes, and what would steer a terminal is spelled out.
 
-    >>> plain("<i>points apart</i>"), plain("&lt;b&gt;&#36;identify<br>" + chr(0x202E))
+    >>> unescaped("<i>points apart</i>"), unescaped("&lt;b&gt;&#36;identify<br>" + chr(0x202E))
     ('points apart', '<b>$identify \\u202e')
     """
     bare = html.unescape(_MARKUP.sub("", _BREAK.sub(" ", "" if text is None else str(text)))).strip()

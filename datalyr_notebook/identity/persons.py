@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, schema
+from datalyr_notebook import errors, order, schema
 from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.notices import say
@@ -74,3 +75,33 @@ def nearest_ids(columns: Iterable[pd.Series | pd.Index], asked: str) -> list[str
     known = dict.fromkeys(str(one) for column in columns for one in column.dropna().unique())
     alike = [one for one in known if abs(len(one) - len(asked)) <= 4]
     return difflib.get_close_matches(asked, alike[:MOST_CANDIDATES])
+
+
+def find_persons(step: str, stitched: pd.DataFrame, asked: Iterable[object]) -> Ints:
+    """The persons that several ids mean, each once, in the order asked: their codes in ``person_id``.
+
+    What an id means, and what is raised, is as in :func:`find_person`. ``stitched``: ids are categories.
+
+    >>> ids = {"person_id": ["u1", "u2", "u1"], "anonymous_id": ["anon_a", "anon_b", "anon_c"]}
+    >>> find_persons("journey_wall", pd.DataFrame(ids, dtype="category"), ["anon_c", "u2", "u1"]).tolist()
+    [0, 1]
+    """
+    wanted = dict.fromkeys(str(one) if isinstance(one, Integral) else one for one in asked)
+    person, owner = order.codes(stitched, "person_id"), dict[object, int]()
+    columns = [name for name in ("person_id", "user_id", "anonymous_id") if name in stitched.columns]
+    for name in columns:
+        left = [one for one in wanted if isinstance(one, str) and one not in owner]
+        known = stitched[name].cat.categories
+        is_asked = np.append(known.isin(left), [False])
+        code = order.codes(stitched, name)
+        rows = np.flatnonzero(is_asked[code] & (person >= 0))
+        pairs = pd.DataFrame({"id": code[rows], "person": person[rows]}).drop_duplicates()
+        shared = pairs.loc[pairs["id"].duplicated(), "id"].tolist()
+        if shared:
+            owners = stitched["person_id"].cat.categories[pairs.loc[pairs["id"] == shared[0], "person"]]
+            raise errors.AmbiguousPersonError(step, known[shared[0]], owners.tolist())
+        owner |= dict(zip(known[pairs["id"]].tolist(), pairs["person"].tolist(), strict=True))
+    for one in wanted:
+        if one not in owner:
+            raise errors.UnknownPersonError(step, one, nearest_ids([stitched[name] for name in columns], str(one)))
+    return np.array(list(dict.fromkeys(owner[one] for one in wanted)), dtype=np.int64)
