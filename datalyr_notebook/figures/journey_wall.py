@@ -14,15 +14,23 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook import errors, options, order
-from datalyr_notebook.figures.journey_wall_rows import MOST_PEOPLE, SORTS, find_marks, find_parts, place_people, thinned
+from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.figures.journey_wall_rows import (
+    JOURNEY_WALL,
+    MOST_PEOPLE,
+    SORTS,
+    find_marks,
+    find_parts,
+    place_people,
+    thinned,
+)
 from datalyr_notebook.figures.journey_wall_traces import Wall, wall_traces
 from datalyr_notebook.figures.layout import headed, legend_below, legend_height, rows_of_bars, say_empty
 from datalyr_notebook.figures.theme import INK, escaped, shortened, themed
 from datalyr_notebook.figures.timeline_axis import find_zone, true_axis
 from datalyr_notebook.identity.persons import as_stitched, find_persons
 from datalyr_notebook.journeys.conversions import Conversion
-from datalyr_notebook.order import Flags
+from datalyr_notebook.order import Flags, Texts
 from datalyr_notebook.redaction import Redact, Redaction
 from datalyr_notebook.rendering import counted
 
@@ -179,7 +187,7 @@ def _wall(
     redaction = Redaction.of(_STEP, redact, stitched)
     persons = find_persons(_STEP, stitched, [redaction.original(one) for one in _ids(people)])
     parts = find_parts(stitched, persons, conversion, rates, adds_up=shape.sort == "value")
-    names = stitched["person_id"].cat.categories.astype(object).to_numpy()[persons]
+    names = stitched["person_id"].cat.categories[persons].to_numpy(dtype=object)
     missing = np.iinfo(np.int64).min
     last = parts.conversion_time(first=False)
     is_drawn: Flags = (last if shape.align == "conversion" else parts.last) > missing
@@ -191,7 +199,8 @@ def _wall(
     marks = thinned(found)
     x, axis_title = _axis(marks, shape, zone)
     shown = redaction.texts("person_id", names[inorder])
-    return Wall(_masked(marks, redaction), x, axis_title, zone, tuple(map(str, shown)), len(persons), len(found))
+    masked = _masked(marks, shown, redaction)
+    return Wall(masked, x, axis_title, zone, tuple(map(str, shown)), len(persons), len(found))
 
 
 def _ids(people: object) -> list[object]:
@@ -221,15 +230,15 @@ def _axis(marks: pd.DataFrame, shape: _Shape, zone: dt.tzinfo) -> tuple[npt.NDAr
     return days * in_a_day, f"{unit} {ALIGNMENTS[shape.align]}"
 
 
-def _masked(marks: pd.DataFrame, redaction: Redaction) -> pd.DataFrame:
-    """The marks as they may be shown; places, times and amounts are no secret."""
+def _masked(marks: pd.DataFrame, people: Texts, redaction: Redaction) -> pd.DataFrame:
+    """The marks as they may be shown; places, times and amounts are no secret. ``people``: what each row is called."""
     if not redaction.masks:
         return marks
-    shown = {}
-    for name in ("person_id", *_MASKED):
-        texts = pd.Series(redaction.texts(name, marks[name].astype(object).to_numpy()), index=marks.index, dtype=object)
-        shown[name] = texts.astype(marks[name].dtype if name == "event_id" else "category")
-    return marks.assign(**shown)
+    shown = {name: redaction.texts(name, marks[name].astype(object).to_numpy()) for name in _MASKED}
+    shown["person_id"] = people[marks["row"].to_numpy()]
+    return schema.typed(
+        marks.assign(**{name: pd.Series(texts, dtype=object) for name, texts in shown.items()}), JOURNEY_WALL
+    )
 
 
 def _lay_out(figure: go.Figure, wall: Wall, sort: str, align: str, title: str | None) -> None:

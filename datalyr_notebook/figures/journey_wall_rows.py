@@ -83,7 +83,11 @@ def find_parts(
     number[persons] = np.arange(len(persons))
     mine = np.flatnonzero((number[order.codes(stitched, "person_id")] >= 0) & stitched["timestamp"].notna().to_numpy())
     mine = mine[order.event_order(stitched, rows=mine)]
+    person = number[order.codes(stitched, "person_id")[mine]]
     events = stitched.iloc[mine].reset_index(drop=True)
+    # What only other people have, hundreds of thousands of ids, would be carried through every step.
+    coded = [name for name in events.columns if isinstance(events[name].dtype, pd.CategoricalDtype)]
+    events = events.assign(**{name: events[name].cat.remove_unused_categories() for name in coded})
     timeout_us = options.microseconds("journey_wall", "session_timeout", SESSION_TIMEOUT)
     visits = find_visits(events, timeout_us)
     counts = conversion_of(conversion, stitched, mine)
@@ -98,7 +102,6 @@ def find_parts(
         rates=rates,
         timeout_us=timeout_us,
     )
-    person = number[order.codes(events, "person_id")]
     first, last = order.span(order.microseconds(events), person, len(persons))
     touches = touch_rows(events, visits, level="session", app_direct=False)
     return Parts(events, person, touches, found, first, last)

@@ -30,8 +30,9 @@ LEGEND_COLUMNS: Final = 4
 
 _MOST_DATES: Final = 8
 """Dates that fit under a figure 700 pixels wide."""
-_LIGHT_HATCHING: Final = "rgba(255, 255, 255, 0.35)"
-_DARK_HATCHING: Final = "rgba(0, 0, 0, 0.35)"
+_OPACITY: Final = 0.3
+_LIGHT_HATCHING: Final = f"rgba(255, 255, 255, {_OPACITY})"
+_DARK_HATCHING: Final = f"rgba(0, 0, 0, {_OPACITY})"
 _HOLLOW: Final = "rgba(0, 0, 0, 0)"
 _REST: Final = Look(INK, 3)
 """What stands for several groups."""
@@ -102,12 +103,21 @@ def period_axis(figure: go.Figure, title: str, starts: pd.DatetimeIndex, period:
 def hatched(looks: Iterable[Look]) -> dict[str, Any]:
     """The marker of bars, a look each: color and hatching, so that nothing is told by color alone.
 
-    ``unattributed`` is hollow. Hatching is darker than its color where texts on it are white, else lighter.
+    ``unattributed`` is hollow. Hatching of one look is darker than its color where texts on it are white,
+    else lighter.
     """
     colors, shapes, hatching = zip(*map(_drawn, looks), strict=True)
-    color, shape, fgcolor = ([*one] if len(one) > 1 else one[0] for one in (colors, shapes, hatching))
-    pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": fgcolor, "size": 7, "solidity": 0.25}
-    return {"color": color, "pattern": pattern, "line": {"width": 1, "color": INK}}
+    pattern = {"fillmode": "overlay", "size": 7, "solidity": 0.25}
+    if len(colors) == 1:
+        pattern |= {"shape": shapes[0], "fgcolor": hatching[0], "fgopacity": 1}
+    else:
+        # Of several bars plotly draws hatching in a color of its own choice, whatever it is given.
+        pattern |= {"shape": [*shapes], "fgopacity": _OPACITY}
+    return {
+        "color": colors[0] if len(colors) == 1 else [*colors],
+        "pattern": pattern,
+        "line": {"width": 1, "color": INK},
+    }
 
 
 def _drawn(look: Look) -> tuple[str, str, str]:
