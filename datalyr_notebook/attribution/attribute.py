@@ -15,6 +15,7 @@ from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.weighing import looks_at_all, model_weights, stages_asked
 from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
+from datalyr_notebook.journeys.between import BetweenOption
 from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds, rows_of_converters
 from datalyr_notebook.journeys.lookback import LookbackOption
@@ -41,6 +42,7 @@ def attribute(
     path: PathOption = (),
     app_direct: bool = False,
     session_timeout: str | pd.Timedelta = "30min",
+    between: BetweenOption = None,
 ) -> Attribution:
     """Which touch earned each conversion, across all devices of its person.
 
@@ -48,7 +50,12 @@ def attribute(
     names of your own: ``{"3 days": dn.TimeDecay(half_life_days=3)}``.
     ``by``: the touch columns of ``result.totals``.
 
-    Which conversions: ``conversion``, ``refunds``, ``refund_events``, ``rates`` as in ``find_conversions``.
+    Which conversions: ``conversion``, ``refunds``, ``refund_events``, ``rates`` as in ``find_conversions``;
+    ``between``: a pair of moments, either of them None, and of all conversions those at the first or later and
+    before the second (``("2026-01-01", "2026-02-01")`` is January in UTC). What makes an order of its copies and
+    refunds, and which conversion a touch feeds, is settled on all of them before: an order whose first copy lies
+    before the dates does not count again, a refund after them still reduces it. Models that look at everybody
+    see the people as they were when the dates ended.
     Which touches: ``level``, ``channels``, ``app_direct``, ``session_timeout`` as in ``find_touches``.
 
     Which touches of its person a conversion looks back on:
@@ -102,6 +109,7 @@ def attribute(
         path=path,
         app_direct=app_direct,
         session_timeout=session_timeout,
+        between=between,
     )
     if not (isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched)):
         say("attribute: these events were not stitched yet, so stitch(events) ran first with its defaults.")

@@ -64,6 +64,12 @@ class ConversionRows(NamedTuple):
         visit_row[lent] = rows[self.visit_row[lent]]
         return self._replace(row=rows[self.row], where=rows[self.where], visit_row=visit_row)
 
+    def take(self, kept: Flags, left_out: LeftOut) -> ConversionRows:
+        """Only the conversions that are kept; ``left_out`` tells of the others."""
+        of_each = ("row", "where", "visit", "visit_row", "kind", "value", "currency")
+        arrays = {name: getattr(self, name)[kept] for name in of_each}
+        return self._replace(**arrays, left_out=(*self.left_out, left_out))
+
 
 class _Orders(NamedTuple):
     """One kind's orders, and the refund rows that may reduce them."""

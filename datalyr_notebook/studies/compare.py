@@ -20,6 +20,7 @@ from datalyr_notebook.hashing import one_array
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import persons_each
+from datalyr_notebook.journeys.between import BetweenOption
 from datalyr_notebook.journeys.channel_options import Channels
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.journeys.lookback import LookbackOption
@@ -103,6 +104,7 @@ def compare_policies(
     path: PathOption = (),
     app_direct: bool = False,
     session_timeout: str | pd.Timedelta = "30min",
+    between: BetweenOption = None,
     **keywords: Any,
 ) -> PolicyComparison:
     """Stitch the same events under every policy, and say what the choice changes.
@@ -148,6 +150,7 @@ def compare_policies(
         path=path,
         app_direct=app_direct,
         session_timeout=session_timeout,
+        between=between,
     )
     others = [name for name in names if name != against]
     table = as_canonical(events, _STEP)

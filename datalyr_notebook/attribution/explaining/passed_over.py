@@ -83,7 +83,8 @@ def _conditions(result: Attribution, journey: int, mine: PersonsTouches, kind: s
         for one in np.unique(limit)
     ]
     if window.touches_feed == "next":
-        earlier = time[found.conversions.row[person[found.conversions.row] == person[row]]]
+        converted_at = np.append(found.conversions.row, found.outside)
+        earlier = time[converted_at[person[converted_at] == person[row]]]
         earlier = earlier[earlier < time[row]]
         if len(earlier):
             fed = mine.age_us >= time[row] - earlier.max()

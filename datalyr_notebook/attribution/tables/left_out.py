@@ -32,7 +32,7 @@ def _touches_left_out(result: Attribution) -> list[LeftOut]:
     stitched, found = result.stitched, result.evidence
     person, every = order.codes(stitched, "person_id"), result.all_touches().row
     converts = np.zeros(int(person.max(initial=-1)) + 2, dtype=bool)
-    converts[person[found.conversions.row]] = True
+    converts[person[np.append(found.conversions.row, found.outside)]] = True
     left = converts[person[every]]
     items = [LeftOut("touch", "its person has no conversion", int((~left).sum()), 0.0)]
     for step in found.steps:

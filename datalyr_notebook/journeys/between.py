@@ -1,0 +1,62 @@
+"""Between: the dates that conversions are asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from datalyr_notebook import errors, options
+from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.rendering import moment
+
+BetweenOption: TypeAlias = tuple[Any, Any] | list[Any] | None
+
+_ANY: Final = np.iinfo(np.int64)
+_WORDS: Final = "None, or a pair of moments, the earlier one first, such as ('2026-01-01', '2026-02-01') or (start, None)"
+
+
+@dataclass(frozen=True)
+class Between:
+    """A stretch of time in microseconds: ``since_us`` belongs to it, ``until_us`` does not."""
+
+    since_us: int = int(_ANY.min)
+    until_us: int = int(_ANY.max)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every moment belongs to it."""
+        return self == Between()
+
+    def holds(self, time: Ints) -> Flags:
+        """Which of these moments belong to it."""
+        flags: Flags = (time >= self.since_us) & (time < self.until_us)
+        return flags
+
+    def __str__(self) -> str:
+        """As a headline says it: ``from 1 Jan 2026 00:00 UTC, before 1 Feb 2026 00:00 UTC``."""
+        parts = [("from", self.since_us, _ANY.min), ("before", self.until_us, _ANY.max)]
+        told = [f"{word} {moment(pd.Timestamp(at, unit='us', tz='UTC'))}" for word, at, any_ in parts if at != any_]
+        return ", ".join(told)
+
+
+def read_between(step: str, given: BetweenOption) -> Between:
+    """What an analyst passed as ``between=``: the first moment that counts, and the first that does not any more.
+
+    Either may be None; a date alone is its first instant. Raises OptionError.
+
+    >>> str(read_between("attribute", ("2026-01-01", None)))
+    'from 1 Jan 2026 00:00 UTC'
+    """
+    if given is None:
+        return Between()
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise errors.OptionError(step, "between", given, _WORDS)
+    moments = [None if one is None else options.instant(step, "between", one) for one in given]
+    since, until = (None if one is None else int(one.as_unit("us").value) for one in moments)
+    found = Between(_ANY.min if since is None else since, _ANY.max if until is None else until)
+    if found.since_us >= found.until_us:
+        raise errors.OptionError(step, "between", given, _WORDS)
+    return Between(int(found.since_us), int(found.until_us))
