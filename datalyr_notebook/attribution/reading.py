@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,7 +44,7 @@ class Reading:
     refund_events: tuple[str, ...]
     rates: Mapping[str, float] | None
     between: Between = field(default_factory=Between)
-    """When the conversions that are asked about happened."""
+    """When the conversions that are asked for happened."""
 
     def told(self) -> str:
         """What a headline must say of choices that are not the default."""
@@ -123,7 +124,7 @@ class Evidence(NamedTuple):
     steps: tuple[Step, ...]
     """Which touches each condition left in some journey."""
     outside: Ints
-    """Rows of the conversions outside the dates asked about: they have no journey here."""
+    """Rows of the conversions outside the dates asked for: they have no journey here."""
 
     def seen_from(self, rows: Ints) -> Evidence:
         """The same in a table of which theirs holds these rows."""
@@ -196,7 +197,7 @@ def look_back(
 
 
 def narrowed(stitched: pd.DataFrame, found: Evidence, reading: Reading) -> Evidence:
-    """The last stage: the conversions of the dates asked about, and of their touches those that are kept."""
+    """The last stage: the conversions of the dates asked for, and of their touches those that are kept."""
     found = _of_dates(stitched, found, reading.between)
     journeys, steps = _selected(found.journeys, len(found.touches.row), reading)
     return found._replace(journeys=journeys, steps=(*found.steps, *steps))
@@ -222,7 +223,7 @@ def population(
     """The paths that total models look at; ``found``: of all persons. ``groups``: each touch's group, and their names.
 
     A null path is a person's touches after the last conversion (all of them, without one), whatever
-    their age. Where dates are asked about it is what was known when they ended: later touches and
+    their age. Where dates are asked for it is what was known when they ended: later touches and
     conversions are not looked at; a conversion before them ends its journey all the same.
     """
     person, time = order.codes(stitched, "person_id").astype(np.int64), order.microseconds(stitched)
@@ -259,11 +260,10 @@ def _of_dates(stitched: pd.DataFrame, found: Evidence, between: Between) -> Evid
     conversions = found.conversions
     kept = between.holds(order.microseconds(stitched)[conversions.row])
     journeys = found.journeys.take(kept)
-    value = float(np.nansum(np.sort(conversions.value[~kept])))
-    left_out = LeftOut("conversion", "outside the dates asked about", int((~kept).sum()), value)
-    step = Step(
-        "looked back on by conversions outside the dates alone", in_journeys(journeys, len(found.touches.row))
-    )
+    value = conversions.value[~kept]
+    reason = "outside the dates asked for"
+    left_out = LeftOut("conversion", reason, len(value), math.fsum(value[~np.isnan(value)]))
+    step = Step("looked back on by conversions outside the dates alone", in_journeys(journeys, len(found.touches.row)))
     return found._replace(
         conversions=conversions.take(kept, left_out),
         journeys=journeys,

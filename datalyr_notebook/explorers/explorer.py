@@ -82,6 +82,8 @@ class Explorer(widgets.VBox):
         self._history: list[State] = []
         self._is_setting = False
         self._asked = 0
+        self._changing = threading.RLock()
+        """Held while what is shown changes: the outcome of background work must not meet a change half made."""
         self._state: State = self._checked(dict(self.DEFAULTS) | dict(state or {}))
         self.answer = self._answered(self._state)
         self.figure_view = FigureView(self.answer.figure, self._on_picked)
@@ -182,6 +184,10 @@ class Explorer(widgets.VBox):
 
     def _change_to(self, state: State, *, remember: bool = True) -> None:
         """Answer a state; where that fails everything stays as it was."""
+        with self._changing:
+            self._answer_to(state, remember=remember)
+
+    def _answer_to(self, state: State, *, remember: bool) -> None:
         before = self._state
         with shown_by(self._on_progress), repeated():
             try:
@@ -253,8 +259,9 @@ class Explorer(widgets.VBox):
         def run() -> None:
             with repeated():
                 found = work()
-            if asked == self._asked:
-                then(found)
+            with self._changing:
+                if asked == self._asked:
+                    then(found)
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()

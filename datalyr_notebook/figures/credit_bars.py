@@ -25,7 +25,8 @@ from datalyr_notebook.figures.layout import (
     say_empty,
 )
 from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, escaped_lines, shortened, themed
-from datalyr_notebook.order import Floats
+from datalyr_notebook.order import Floats, Ints
+from datalyr_notebook.redaction import Redact, Redaction
 
 METRICS: Final = {
     "credit": "Credit (conversions' currency)",
@@ -54,7 +55,9 @@ _ALONE: Final = 26
 """Pixels of a group where there is one model."""
 
 
-def credit_bars_data(totals: pd.DataFrame | Attribution, *, metric: str = "credit") -> pd.DataFrame:
+def credit_bars_data(
+    totals: pd.DataFrame | Attribution, *, metric: str = "credit", redact: Redact = False
+) -> pd.DataFrame:
     """The rows that :func:`credit_bars` draws, one a model and group, in the columns of ``CREDIT_BARS``.
 
     Models stand as they were asked for, groups by what they earn under the first model, the largest
@@ -69,26 +72,15 @@ def credit_bars_data(totals: pd.DataFrame | Attribution, *, metric: str = "credi
     0  Direct    30.0   0.75
     1   Email    10.0   0.25
     """
-    options.one_of(_STEP, "metric", metric, METRICS)
-    table = totals.totals if isinstance(totals, Attribution) else _checked(totals)
-    by = _grouped_by(table)
-    models = table["model"].drop_duplicates().astype(str).tolist()
-    groups = table[by].drop_duplicates(ignore_index=True)
-    group = table.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy()
-    model = table["model"].astype(str).map({name: place for place, name in enumerate(models)}).to_numpy(dtype=np.int64)
-
-    def cells(column: str, blank: float) -> Floats:
-        values = np.full((len(groups), len(models)), blank)
-        values[group, model] = table[column].to_numpy(dtype=np.float64) if column in table.columns else np.nan
-        return values
-
-    amounts = cells(metric, 0.0)
-    shown = largest(groups, amounts) if len(groups) and models else None
-    if shown is None:
+    table = _Table.of(totals, metric)
+    redaction = Redaction.of(_STEP, redact, pd.DataFrame())
+    models, amounts = table.models, table.cells(metric, 0.0)
+    if not len(table.groups) or not models:
         return schema.empty(CREDIT_BARS)
+    shown = largest(table.groups, amounts, redaction=redaction)
     sums = shown.summed(amounts)
     low, high = (
-        np.where(shown.is_rest[:, None], np.nan, shown.summed(cells(name, np.nan))) for name in _BOUNDS[metric]
+        np.where(shown.is_rest[:, None], np.nan, shown.summed(table.cells(name, np.nan))) for name in _BOUNDS[metric]
     )
     whole = sums.sum(axis=0)
     rows = pd.DataFrame(
@@ -99,13 +91,34 @@ def credit_bars_data(totals: pd.DataFrame | Attribution, *, metric: str = "credi
             "share": np.divide(sums, whole, out=np.full(sums.shape, np.nan), where=whole > 0).T.ravel(),
             "low": low.T.ravel(),
             "high": high.T.ravel(),
-            "level": float(table["level"].iloc[0]) if "level" in table.columns else np.nan,
+            "level": float(table.rows["level"].iloc[0]) if "level" in table.rows.columns else np.nan,
         }
     )
     return schema.typed(rows, CREDIT_BARS)
 
 
-def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", title: str | None = None) -> go.Figure:
+def bar_of_group(totals: pd.DataFrame | Attribution, *, metric: str = "credit") -> pd.DataFrame:
+    """Which bar each group stands in: the grouping columns of ``totals``, a row a group, then ``bar``.
+
+    ``bar`` is the place among the rows of one model in :func:`credit_bars_data`; groups that are added up share one.
+
+    >>> totals = pd.DataFrame({"model": "linear", "channel": ["Email", "Direct"], "conversions": 1.0,
+    ...                        "credit": [10.0, 30.0]})
+    >>> bar_of_group(totals)
+      channel  bar
+    0   Email    1
+    1  Direct    0
+    """
+    table = _Table.of(totals, metric)
+    amounts = table.cells(metric, 0.0)
+    is_empty = not len(table.groups) or not table.models
+    bars = np.zeros(0, dtype=np.int64) if is_empty else largest(table.groups, amounts).place
+    return table.groups.assign(bar=bars)
+
+
+def credit_bars(
+    totals: pd.DataFrame | Attribution, *, metric: str = "credit", title: str | None = None, redact: Redact = False
+) -> go.Figure:
     """What each channel earned, one bar a model; several models side by side.
 
     Parameters
@@ -116,6 +129,8 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
         ``"credit"``, or ``"conversions"``: the sum of weights.
     title
         Replaces "Credit by channel"; like every other text it is shown as it is, not as HTML.
+    redact
+        What is masked in the groups' names: True for e-mail addresses, telephone numbers and ids, or names of columns.
 
     Returns
     -------
@@ -127,7 +142,7 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
     Raises
     ------
     OptionError
-        ``totals`` is no such table, or ``metric`` is not known.
+        ``totals`` is no such table, or ``metric`` or ``redact`` is not known.
 
     Examples
     --------
@@ -137,7 +152,7 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
     ('Direct', 'Email')
 
     """
-    rows = credit_bars_data(totals, metric=metric)
+    rows = credit_bars_data(totals, metric=metric, redact=redact)
     models, groups = rows["model"].drop_duplicates().tolist(), rows["group"].drop_duplicates().tolist()
     by = list(totals.grouped_by) if isinstance(totals, Attribution) else _grouped_by(totals)
     look = _Look(metric, len(models), bool(rows["low"].notna().any()), by == ["channel"])
@@ -162,6 +177,32 @@ def credit_bars(totals: pd.DataFrame | Attribution, *, metric: str = "credit", t
     if not groups:
         say_empty(figure, "No conversion counts.")
     return figure
+
+
+class _Table(NamedTuple):
+    """Totals as a grid of groups and models."""
+
+    rows: pd.DataFrame
+    groups: pd.DataFrame
+    models: list[str]
+    cell: tuple[Ints, Ints]
+    """Per row its group and its model."""
+
+    @classmethod
+    def of(cls, totals: pd.DataFrame | Attribution, metric: str) -> _Table:
+        options.one_of(_STEP, "metric", metric, METRICS)
+        rows = totals.totals if isinstance(totals, Attribution) else _checked(totals)
+        by = _grouped_by(rows)
+        models = rows["model"].drop_duplicates().astype(str).tolist()
+        group = rows.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+        model = rows["model"].astype(str).map({name: place for place, name in enumerate(models)})
+        return cls(rows, rows[by].drop_duplicates(ignore_index=True), models, (group, model.to_numpy(dtype=np.int64)))
+
+    def cells(self, column: str, blank: float) -> Floats:
+        """A column as a grid; ``blank`` where a model has no row of a group."""
+        values = np.full((len(self.groups), len(self.models)), blank)
+        values[self.cell] = self.rows[column].to_numpy(dtype=np.float64) if column in self.rows.columns else np.nan
+        return values
 
 
 class _Look(NamedTuple):

@@ -10,6 +10,7 @@ import pandas as pd
 from datalyr_notebook import schema
 from datalyr_notebook.attribution.groups import distinct_labels, group_label
 from datalyr_notebook.order import Flags, Floats, Ints
+from datalyr_notebook.redaction import Redaction
 
 MOST_GROUPS: Final = 12
 """Groups that a figure tells apart, the rest of them among these; ``unattributed`` comes on top."""
@@ -35,12 +36,13 @@ class Shown(NamedTuple):
         return sums
 
 
-def largest(groups: pd.DataFrame, amounts: Floats) -> Shown:
+def largest(groups: pd.DataFrame, amounts: Floats, *, redaction: Redaction | None = None) -> Shown:
     """At most ``MOST_GROUPS`` places, and one for ``unattributed``, which comes last.
 
     ``groups``: one row a group, a column a grouping column. ``amounts``: a row a group, a column whatever
     the figure compares; the first column decides the order, the largest first, of equals by name. A
-    group that is large in any column keeps its place; the smallest beyond ``MOST_GROUPS`` share one.
+    group that is large in any column keeps its place; the smallest beyond ``MOST_GROUPS`` share one. ``redaction``:
+    what is masked in the labels, which stay apart.
 
     >>> groups = pd.DataFrame({"channel": ["Email", "unattributed", "Direct"]})
     >>> largest(groups, np.array([[1.0], [9.0], [3.0]])).labels
@@ -61,6 +63,8 @@ def largest(groups: pd.DataFrame, amounts: Floats) -> Shown:
     place = np.full(len(labels), len(kept), dtype=np.int64)
     place[kept] = np.arange(len(kept))
     place[alone] = len(kept) + has_rest
+    if redaction is not None:
+        labels = [group_label(row) for row in redaction.table(groups).itertuples(index=False)]
     told = [labels[at] for at in kept]
     told += [OTHERS if list(groups.columns) == ["channel"] else OTHER_GROUPS] * has_rest
     told += [schema.UNATTRIBUTED] * min(len(alone), 1)

@@ -16,6 +16,7 @@ from datalyr_notebook.attribution.comparison import ModelComparison
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, escaped_lines, shortened, themed
+from datalyr_notebook.redaction import Redact, Redaction
 from datalyr_notebook.rendering import counted
 
 MODEL_CELLS: Final = (
@@ -35,11 +36,12 @@ _LINE: Final = 80
 """Characters that fit side by side under a figure 700 pixels wide."""
 
 
-def model_comparison_data(comparison: ModelComparison) -> pd.DataFrame:
+def model_comparison_data(comparison: ModelComparison, *, redact: Redact = False) -> pd.DataFrame:
     """The rows that :func:`model_comparison` draws, one a model and group, in the columns of ``MODEL_CELLS``.
 
     Models stand as they were asked for; groups by ``spread``, the largest first, then the rest of the
     groups beyond ``MOST_GROUPS`` as one, then ``unattributed``. Every group has a row under every model.
+    ``redact``: what is masked in the groups' names, True or names of columns.
 
     >>> from datalyr_notebook.attribution.attribute import attribute
     >>> from datalyr_notebook.attribution.comparison import compare_models
@@ -59,10 +61,11 @@ def model_comparison_data(comparison: ModelComparison) -> pd.DataFrame:
     if not isinstance(comparison, ModelComparison):
         found = type(comparison).__name__
         raise errors.OptionError("model_comparison", "comparison", found, "what result.compare() answers")
+    redaction = Redaction.of("model_comparison", redact, pd.DataFrame())
     wide, shares = comparison.to_frame(), comparison.shares
     if not len(wide):
         return schema.empty(MODEL_CELLS)
-    shown = largest(wide.index.to_frame(index=False), wide.to_numpy())
+    shown = largest(wide.index.to_frame(index=False), wide.to_numpy(), redaction=redaction)
     amounts, share = shown.summed(wide.to_numpy()), shown.summed(shares.to_numpy())
     spread = share.max(axis=1) - share.min(axis=1)
     ranks = np.full(amounts.shape, np.nan)
@@ -89,7 +92,7 @@ def model_comparison_data(comparison: ModelComparison) -> pd.DataFrame:
     return schema.typed(rows, MODEL_CELLS)
 
 
-def model_comparison(comparison: ModelComparison, *, title: str | None = None) -> go.Figure:
+def model_comparison(comparison: ModelComparison, *, title: str | None = None, redact: Redact = False) -> go.Figure:
     """The share that each model gives each channel: models as rows, channels as columns.
 
     Where a column changes its shade, models disagree; the line above says by how many points its largest
@@ -110,7 +113,7 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None) -
     >>> model_comparison(compare_models(attribute(stitch(events)))).layout.xaxis.title.text
     'Channel, by how far apart models are'
     """
-    cells = model_comparison_data(comparison)
+    cells = model_comparison_data(comparison, redact=redact)
     groups = cells["group"].drop_duplicates().tolist()
     models = list(comparison.models) if groups else []
     drawn = [_heatmap(cells, len(models), comparison), _apart(cells)] if groups else []

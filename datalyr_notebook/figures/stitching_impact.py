@@ -15,6 +15,7 @@ from datalyr_notebook import errors, schema
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import headed, legend_below, rows_of_bars, say_empty
 from datalyr_notebook.figures.theme import INK, PALETTE, TEXT_SIZE, escaped, shortened, themed
+from datalyr_notebook.redaction import Redact, Redaction
 from datalyr_notebook.studies.impact import StitchingImpact
 
 IMPACT_BARS: Final = (
@@ -34,11 +35,12 @@ _SIDES: Final = {"without": (INK, "/"), "with": (PALETTE[0], "")}
 """The color and the hatching of each side."""
 
 
-def stitching_impact_bars_data(impact: StitchingImpact) -> pd.DataFrame:
+def stitching_impact_bars_data(impact: StitchingImpact, *, redact: Redact = False) -> pd.DataFrame:
     """The rows that :func:`stitching_impact_bars` draws, one a group, in the columns of ``IMPACT_BARS``.
 
     The largest with stitching come first; groups beyond the first dozen are added up, and so without an
-    interval; ``unattributed`` comes last. Raises OptionError for anything but what ``stitching_impact`` answers.
+    interval; ``unattributed`` comes last. ``redact``: what is masked in the groups' names, True or names
+    of columns. Raises OptionError for anything but what ``stitching_impact`` answers.
 
     >>> from datalyr_notebook.loading.samples import load_sample
     >>> from datalyr_notebook.studies.impact import stitching_impact
@@ -49,12 +51,13 @@ def stitching_impact_bars_data(impact: StitchingImpact) -> pd.DataFrame:
     """
     if not isinstance(impact, StitchingImpact):
         raise errors.OptionError(_STEP, "impact", type(impact).__name__, "what stitching_impact(events) answers")
+    redaction = Redaction.of(_STEP, redact, pd.DataFrame())
     table = impact.credit
     if not len(table):
         return schema.empty(IMPACT_BARS)
     by = list(table.columns[: table.columns.get_loc("without")])
     amounts = table[["with", "without"]].to_numpy(dtype=np.float64)
-    shown = largest(table[by], amounts)
+    shown = largest(table[by], amounts, redaction=redaction)
     sums = shown.summed(amounts)
     bounds = shown.summed(table[["low", "high"]].to_numpy(dtype=np.float64))
     bounds[shown.is_rest] = np.nan
@@ -72,7 +75,7 @@ def stitching_impact_bars_data(impact: StitchingImpact) -> pd.DataFrame:
     return schema.typed(rows, IMPACT_BARS)
 
 
-def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) -> go.Figure:
+def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None, redact: Redact = False) -> go.Figure:
     """Each channel's credit device by device, and stitched; beside its name the change, and in brackets its interval.
 
     ``title`` replaces "What stitching changes"; like every other text it is shown as it is, not as
@@ -83,7 +86,7 @@ def stitching_impact_bars(impact: StitchingImpact, *, title: str | None = None) 
     >>> stitching_impact_bars(stitching_impact(load_sample("seed_journey"), n=200)).layout.yaxis.ticktext
     ('Paid Social<br>+99.99 (0.00 to 299.97)', 'Direct<br>-99.99 (-299.97 to 0.00)')
     """
-    rows = stitching_impact_bars_data(impact)
+    rows = stitching_impact_bars_data(impact, redact=redact)
     figure = themed(go.Figure([_side(rows, "without"), _side(rows, "with")]))
     facts = impact.summary.iloc[0]
     share = facts["cross_device_share"]

@@ -1,4 +1,4 @@
-"""Between: the dates that conversions are asked about."""
+"""Between: the dates whose conversions are asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from datalyr_notebook.rendering import moment
 BetweenOption: TypeAlias = tuple[Any, Any] | list[Any] | None
 
 _ANY: Final = np.iinfo(np.int64)
-_WORDS: Final = "None, or a pair of moments, the earlier one first, such as ('2026-01-01', '2026-02-01') or (start, None)"
+_WORDS: Final = (
+    "None, or a pair of moments, the earlier one first, such as ('2026-01-01', '2026-02-01') or (start, None)"
+)
 
 
 @dataclass(frozen=True)
