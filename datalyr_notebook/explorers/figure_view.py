@@ -28,10 +28,14 @@ class FigureView:
         # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
         # is finished first and wrapped last.
         self.widget = go.FigureWidget(figure)
+        self._shown = figure
         self._listen()
 
     def show(self, figure: go.Figure) -> None:
-        """Replace everything that is drawn."""
+        """Replace everything that is drawn; the figure that is shown already stays, with the reader's zoom."""
+        if figure is self._shown:
+            return
+        self._shown = figure
         widget = self.widget
         stale = [
             key for key in widget.layout.to_plotly_json() if figure.layout[key] is None or key not in figure.layout

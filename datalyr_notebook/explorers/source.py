@@ -82,7 +82,7 @@ class RowsOf:
     def __init__(self, stitched: pd.DataFrame) -> None:
         person = order.codes(stitched, "person_id")
         count = len(stitched["person_id"].cat.categories)
-        self._inorder = np.argsort(person, kind="stable")
+        self._inorder = order.by_group_and_time(person.astype(np.int64), np.zeros(len(person), dtype=np.int64))
         self._starts = np.searchsorted(person[self._inorder], np.arange(count + 1))
 
     def __getitem__(self, person: int) -> Ints:

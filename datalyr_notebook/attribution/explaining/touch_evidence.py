@@ -54,6 +54,8 @@ class PersonsRows:
     device: order.Codes
     user: order.Codes
     time: Ints
+    what: str = "touch"
+    """What is explained, as sentences call it."""
 
     def device_name(self, code: int) -> str:
         """A device as a sentence calls it: its type and its shortened id.
@@ -142,7 +144,7 @@ def _bridge(theirs: PersonsRows, told: _Told) -> str:
 def _by_login(theirs: PersonsRows, told: _Told) -> str:
     """A user_id on the touch's device: the row that named it, else what joined that user to the person."""
     device, person = theirs.device_name(told.device), plain(theirs.person)
-    rule = f" The touch goes to {CHOSEN[told.via]}." if told.via in CHOSEN else ""
+    rule = f" The {theirs.what} goes to {CHOSEN[told.via]}." if told.via in CHOSEN else ""
     row, when = _naming(theirs, told.device, told.since), _when(theirs, told.since)
     if row >= 0:
         user = _user(theirs, int(theirs.user[row]))
