@@ -144,15 +144,18 @@ class Redaction:
         return [self._scrubbed(text) for text in texts]
 
     def _numbered(self, texts: list[str]) -> list[str]:
-        """Ids as numbers, where their kind is masked; an id that no event carries is hidden."""
-        bare = [text.removeprefix("device:") if text not in self.users else text for text in texts]
+        """Ids as numbers, where their kind is masked or they are an address; one that no event carries is hidden."""
         # Of another dtype than the ids, the texts would make pandas copy all of them at every call.
-        user, device = (index.get_indexer(pd.Index(bare, dtype=index.dtype)) for index in (self.users, self.devices))
+        user = self.users.get_indexer(pd.Index(texts, dtype=self.users.dtype))
+        bare = [text.removeprefix("device:") if place < 0 else text for text, place in zip(texts, user, strict=True)]
+        device = self.devices.get_indexer(pd.Index(bare, dtype=self.devices.dtype))
         masked = []
         for text, as_user, as_device in zip(texts, user.tolist(), device.tolist(), strict=True):
             kind = "user" if as_user >= 0 and not text.startswith("device:") else "device" if as_device >= 0 else ""
-            if not self._masks_ids_of(kind):
-                masked.append(self._scrubbed(text))
+            scrubbed = text if self._masks_ids_of(kind) else self._scrubbed(text)
+            # An id that is an address keeps a name of its own: two of them are still two persons.
+            if not self._masks_ids_of(kind) and (scrubbed == text or not kind):
+                masked.append(scrubbed)
             else:
                 masked.append(f"{kind} {(as_user if kind == 'user' else as_device) + 1}" if kind else HIDDEN)
         return masked

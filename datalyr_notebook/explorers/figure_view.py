@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 Picked = Callable[[list[tuple[str, Any]]], None]
@@ -48,6 +49,17 @@ class FigureView:
         self._listen()
         # Copies what is shown to the state from which a reloaded page, a second view and Voila draw.
         widget._repr_mimebundle_()
+
+    def mark(self, customdata: object) -> None:
+        """Let the marks with this customdata stand out from the others; None: none does."""
+        marked = [trace for trace in self.widget.data if trace.customdata is not None]
+        at = [[] if customdata is None else np.flatnonzero(trace.customdata == customdata).tolist() for trace in marked]
+        is_any = any(at)
+        with self.widget.batch_update():
+            for trace, places in zip(marked, at, strict=True):
+                if is_any or trace.selectedpoints is not None:
+                    trace.selectedpoints = places if is_any else None
+        self.widget._repr_mimebundle_()
 
     def _listen(self) -> None:
         if self._picked is None:

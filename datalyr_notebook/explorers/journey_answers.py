@@ -1,0 +1,341 @@
+"""What the journey explorer answers: the people that are found, one person's timeline, and what is said of both."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from datalyr_notebook import errors, options, order, schema
+from datalyr_notebook.explorers.explorer import Answer, State
+from datalyr_notebook.explorers.people_search import Found, PeopleSearch
+from datalyr_notebook.explorers.roster import ANY, YES_NO, Filters, Roster
+from datalyr_notebook.explorers.source import Source
+from datalyr_notebook.figures.layout import say_empty
+from datalyr_notebook.figures.theme import shortened, themed
+from datalyr_notebook.figures.timeline import timeline_figure
+from datalyr_notebook.figures.timeline_axis import find_zone
+from datalyr_notebook.figures.timeline_marks import TIMELINE
+from datalyr_notebook.figures.timeline_rows import GAPS, STITCHING, Masks, Timeline, View, timeline_of
+from datalyr_notebook.identity.persons import find_person
+from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
+from datalyr_notebook.loading.encoding import in_use
+from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.redaction import HIDDEN
+from datalyr_notebook.rendering import counted
+
+STEP: Final = "journeys"
+DEFAULTS: Final[State] = {
+    "search": "",
+    "person": None,
+    "converted": ANY,
+    "cross_device": ANY,
+    "channel": None,
+    "start": None,
+    "end": None,
+    "stitching": "after",
+    "gaps": "compress",
+}
+"""Nothing is searched, nobody is filtered out; ``person`` None: the first who is found."""
+
+MOST_LISTED: Final = 50
+"""People, or channels, that reach the browser to choose from."""
+
+_FILTERS: Final = ("search", "converted", "cross_device", "channel", "start", "end")
+_ID: Final = 24
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Journey:
+    """One person's timeline, and where its marks come from."""
+
+    rows: pd.DataFrame
+    """The person's stitched events that have a time, in the order of events; the index: the row of the table."""
+    counts: dict[str, Flags]
+    """Which of them count as conversions, kind by kind."""
+    timeline: Timeline
+    figure: go.Figure
+
+    @property
+    def mark_rows(self) -> Ints:
+        """For each row that is drawn its event, a place in ``rows``."""
+        found: Ints = self.timeline.marks["event_row"].to_numpy(dtype=np.int64)
+        return found
+
+
+class JourneyAnswers:
+    """Answers to states of a journey explorer.
+
+    >>> from datalyr_notebook.identity.stitching import stitch
+    >>> events = pd.DataFrame({
+    ...     "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z"], "event_name": ["$identify", "purchase"],
+    ...     "user_id": ["u1", "u2"], "anonymous_id": ["anon_a", "anon_b"], "value": [None, 20.0],
+    ... })
+    >>> answers = JourneyAnswers(Source.of("journeys", stitch(events), redact=False))
+    >>> answers.answer(answers.read(DEFAULTS)).sentence
+    'u2: 1 of 1 event shown. 2 of 2 people found.'
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        conversion: Conversion = "purchase",
+        rates: Mapping[str, float] | None = None,
+        tz: str = "UTC",
+    ) -> None:
+        self.source = source
+        self.tz, self.zone = tz, find_zone(STEP, tz)
+        self.rates = rates
+        self.counts = conversion_kinds(source.stitched, self._on_stitched(conversion))
+        """Which rows count as conversions, kind by kind."""
+        self.roster = Roster.of(source.stitched, self.counts, rates=rates)
+        self.search = PeopleSearch.of(source.stitched, self.roster, source.redaction)
+        self.found = Found(self.roster.standing[:0], self.roster.standing[:0])
+        """Whom the last state found; worked out anew where search or filters differ."""
+        self.journey: Journey | None = None
+        """Of the person of the last state; worked out anew where the person or the view differs. None: of nobody."""
+        self._found_for: tuple[Any, ...] | None = None
+        self._journey_for: tuple[Any, ...] | None = None
+
+    # From a state to an answer.
+
+    def read(self, given: Mapping[str, Any]) -> State:
+        """A state as it holds: the person is one who is found, under the name that is shown.
+
+        Raises OptionError, UnknownPersonError, AmbiguousPersonError.
+        """
+        state = dict(given)
+        if not isinstance(state["search"], str):
+            raise errors.OptionError(STEP, "search", state["search"], "a text, blank for everybody")
+        for name, allowed in (
+            ("converted", YES_NO),
+            ("cross_device", YES_NO),
+            ("stitching", STITCHING),
+            ("gaps", GAPS),
+        ):
+            options.one_of(STEP, name, state[name], allowed)
+        if state["channel"] is not None:
+            options.one_of(STEP, "channel", state["channel"], self.roster.channels)
+        start, end = (_day(name, state[name]) for name in ("start", "end"))
+        if start and end and end < start:
+            raise errors.OptionError(STEP, "end", state["end"], f"a day that is not before start={start.isoformat()!r}")
+        found = self._find(state).people
+        code = -1 if state["person"] is None else self.code_of(state["person"])
+        if len(found) and (code < 0 or not (found == code).any()):
+            code = int(found[0])
+        return state | {"person": self.name(code) if len(found) else None}
+
+    def answer(self, state: State) -> Answer:
+        """What is shown for a state that was read."""
+        self._find(state)
+        key = tuple(state[name] for name in ("person", "start", "end", "stitching", "gaps"))
+        if key != self._journey_for or self.journey is None:
+            self.journey = self.journey_of(state)
+            self._journey_for = key
+        journey = self.journey
+        tables = {"People found": self.people_found()}
+        if journey is None:
+            sentence = self._nobody(state)
+            return Answer(_empty_figure(), schema.empty(TIMELINE), sentence, tables=tables)
+        rows = journey.rows.index.to_numpy()[np.unique(journey.mark_rows)]
+        return Answer(journey.figure, journey.timeline.table, self._sentence(state, journey), rows, tables)
+
+    def journey_of(self, state: State) -> Journey | None:
+        """The timeline of the state's person, worked out from nothing but the state."""
+        if state["person"] is None:
+            return None
+        stitched, code = self.source.stitched, self.code_of(state["person"])
+        at = self.roster.rows[code]
+        at = at[self.roster.time[at] > np.iinfo(np.int64).min]
+        rows = in_use(stitched.iloc[at])
+        inorder = order.event_order(rows)
+        rows, at = rows.iloc[inorder], at[inorder]
+        counts = {kind: mask[at] for kind, mask in self.counts.items()}
+        start, end = self.instants(state)
+        view = View.of(
+            STEP, tz=self.tz, gaps=state["gaps"], hover=(), start=start, end=end, stitching=state["stitching"]
+        )
+        masks = Masks(self.source.redaction, self.source.redaction)
+        timeline = timeline_of(rows, str(self.roster.names[code]), view, conversion=counts, masks=masks)
+        return Journey(rows, counts, timeline, timeline_figure(timeline))
+
+    def instants(self, state: State) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+        """The first and the last instant of the days asked for, in the time zone."""
+        start, end = (_day(name, state[name]) for name in ("start", "end"))
+        until = end and end + dt.timedelta(days=1)
+        return start and self._midnight(start), until and self._midnight(until) - options.MICROSECOND
+
+    # Who is found, and what they are called.
+
+    def name(self, code: int) -> str:
+        """A person as they may be shown."""
+        text = str(self.roster.names[code])
+        if not self.source.redaction.masks:
+            return text
+        masked = self.source.redaction.name(text)
+        # Only an id that no event carries has no number of its own.
+        return f"person {code + 1}" if masked == HIDDEN else masked
+
+    def code_of(self, asked: object) -> int:
+        """The person with this name, or with one of whose ids it is. Raises UnknownPersonError, AmbiguousPersonError."""
+        original = self.source.redaction.original(asked)
+        known = self.roster.names
+        code = int(known.get_indexer(pd.Index([original], dtype=object))[0]) if isinstance(original, str) else -1
+        if code >= 0 and self.roster.events[code]:
+            return code
+        number = str(asked).removeprefix("person ")
+        if self.source.redaction.masks and number.isdecimal() and 0 < int(number) <= len(known):
+            return int(number) - 1
+        try:
+            found = find_person(STEP, self.source.stitched, original)
+        except errors.UnknownPersonError as unknown:
+            raise errors.UnknownPersonError(STEP, asked, self._names(unknown.nearest)) from None
+        except errors.AmbiguousPersonError as several:
+            raise errors.AmbiguousPersonError(STEP, asked, self._names(several.persons)) from None
+        return int(known.get_indexer(pd.Index([found], dtype=object))[0])
+
+    def labels(self) -> list[tuple[str, str]]:
+        """The people to choose from: what is shown of each, and their name."""
+        return [
+            (self.label(code, entry), self.name(code))
+            for code, entry in zip(
+                self.found.people[:MOST_LISTED].tolist(), self.found.entries[:MOST_LISTED].tolist(), strict=True
+            )
+        ]
+
+    def label(self, code: int, entry: int = -1) -> str:
+        """A person in a line: by which text they were found, who they are, and what they are worth."""
+        roster, who = self.roster, shortened(self.name(code), _ID)
+        text, kind = self._matched(entry)
+        facts = (
+            f"{shortened(text, 32)} · {kind} of {who}" if text else who,
+            f"{roster.value[code]:,.2f}",
+            counted(int(roster.events[code]), "event"),
+            counted(int(roster.devices[code]), "device"),
+        )
+        return " · ".join(facts)
+
+    def people_found(self) -> pd.DataFrame:
+        """The people to choose from as a table."""
+        codes, roster = self.found.people[:MOST_LISTED], self.roster
+        matched = [self._matched(entry) for entry in self.found.entries[:MOST_LISTED].tolist()]
+        return pd.DataFrame(
+            {
+                "person": pd.Series([self.name(code) for code in codes.tolist()], dtype=schema.TEXT),
+                "found by": pd.Series([f"{kind} {text}" if text else "" for text, kind in matched], dtype=schema.TEXT),
+                "value": roster.value[codes],
+                "conversions": roster.conversions[codes],
+                "events": roster.events[codes],
+                "devices": roster.devices[codes],
+                "first seen": order.timestamps(roster.first_seen[codes]),
+                "last seen": order.timestamps(roster.last_seen[codes]),
+            }
+        )
+
+    def neighbor(self, person: str | None, step: int) -> str | None:
+        """Who stands so many places behind (or before) a person among those found; at the ends, the person."""
+        people = self.found.people
+        if person is None or not len(people):
+            return None
+        place = int(np.flatnonzero(people == self.code_of(person))[0]) + step
+        return self.name(int(people[min(max(place, 0), len(people) - 1)]))
+
+    def _matched(self, entry: int) -> tuple[str, str]:
+        """The text that a person was found by and what it is, as both may be shown; blank for their own name."""
+        if entry < 0 or self.search.kind[entry] == 0:
+            return "", ""
+        text, kind = self.search.entry(entry)
+        column = "email" if kind == "e-mail" else kind
+        return str(self.source.redaction.texts(column, np.array([text], dtype=object))[0]), kind
+
+    def _names(self, ids: list[str]) -> list[str]:
+        return [self.source.redaction.name(one) if self.source.redaction.masks else one for one in ids]
+
+    def _find(self, state: State) -> Found:
+        key = tuple(state[name] for name in _FILTERS)
+        if key != self._found_for:
+            self.found, self._found_for = self._search(state), key
+        return self.found
+
+    def _search(self, state: State) -> Found:
+        start, end = self.instants(state)
+        begin, until = (one and one.as_unit("us").value for one in (start, end))
+        filters = Filters(
+            state["converted"],
+            state["cross_device"],
+            state["channel"],
+            begin,
+            None if until is None else until + 1,
+        )
+        asked = state["search"]
+        return self.search.find(str(self.source.redaction.original(asked.strip())), self.roster, self.roster.passing(filters))
+
+    # What is said.
+
+    def _sentence(self, state: State, journey: Journey) -> str:
+        code = self.code_of(state["person"])
+        drawn, events = len(np.unique(journey.mark_rows)), int(self.roster.events[code])
+        days = f" from {state['start'] or 'the first'} to {state['end'] or 'the last day'}"
+        when = days if state["start"] or state["end"] else ""
+        found, everybody = len(self.found.people), self.roster.count
+        noun = "person" if everybody == 1 else "people"
+        parts = [
+            f"{shortened(state['person'], 40)}: {drawn:,} of {counted(events, 'event')} shown{when}.",
+            f"{found:,} of {everybody:,} {noun} found{self._listed()}.",
+        ]
+        if not self.roster.conversions.any():
+            names = ", ".join(shown for shown in map(shortened, self.counts))
+            parts.append(f"No event counts as a conversion ({names}).")
+        return " ".join(parts)
+
+    def _listed(self) -> str:
+        found = len(self.found.people)
+        return f", the first {MOST_LISTED} are listed" if found > MOST_LISTED else ""
+
+    def _nobody(self, state: State) -> str:
+        """Why nobody is shown, and which filter to loosen."""
+        if not self.roster.count:
+            events = len(self.source.stitched)
+            return f"None of the {counted(events, 'event')} has a person." if events else "There are no events."
+        active = [name for name in _FILTERS if state[name] != DEFAULTS[name]]
+        loosened = [(name, len(self._search(state | {name: DEFAULTS[name]}).people)) for name in active]
+        helps = [f"{count:,} without {name}" for name, count in loosened if count]
+        advice = f"There would be {', '.join(helps)}." if helps else f"Loosen several of {', '.join(active)}."
+        return f"0 of {self.roster.count:,} people match. {advice}"
+
+    def _midnight(self, day: dt.date) -> pd.Timestamp:
+        """When a day begins; where clocks skip midnight, the first instant after it."""
+        return pd.Timestamp(day).tz_localize(self.zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC")
+
+    def _on_stitched(self, conversion: Conversion) -> Conversion:
+        """Masks of the table as it was handed in, as masks of its stitched rows."""
+        if isinstance(conversion, Mapping):
+            return {kind: self._on_stitched(given) for kind, given in conversion.items()}  # type: ignore[misc]
+        mask = np.asarray(conversion)
+        if mask.dtype == bool and mask.shape == (len(self.source.given),):
+            cut: Flags = mask[self.source.stitched.index.to_numpy()]
+            return cut
+        return conversion
+
+
+def _day(name: str, given: object) -> dt.date | None:
+    """A day as a state says it."""
+    if given is None:
+        return None
+    try:
+        return dt.date.fromisoformat(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise errors.OptionError(STEP, name, given, "None or a day such as '2026-01-31'") from None
+
+
+def _empty_figure() -> go.Figure:
+    figure = themed(go.Figure())
+    say_empty(figure, "Nobody is shown.")
+    figure.update_layout(height=220, title="Journey")
+    return figure
