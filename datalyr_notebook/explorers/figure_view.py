@@ -51,25 +51,33 @@ class FigureView:
         widget._repr_mimebundle_()
 
     def mark(self, customdata: object) -> None:
-        """Let the marks with this customdata stand out from the others; None: none does."""
-        marked = [trace for trace in self.widget.data if trace.customdata is not None]
-        at = [[] if customdata is None else np.flatnonzero(trace.customdata == customdata).tolist() for trace in marked]
-        is_any = any(at)
+        """Let the marks with this customdata stand out from the others; None: all look alike."""
+        traces = [trace for trace in self.widget.data if trace.customdata is not None]
+        if customdata is None and all(trace.selectedpoints is None for trace in traces):
+            return
         with self.widget.batch_update():
-            for trace, places in zip(marked, at, strict=True):
-                if is_any or trace.selectedpoints is not None:
-                    trace.selectedpoints = places if is_any else None
+            for trace in traces:
+                at = np.flatnonzero(np.asarray(trace.customdata) == customdata).tolist()
+                trace.selectedpoints = None if customdata is None else at
         self.widget._repr_mimebundle_()
 
     def _listen(self) -> None:
         if self._picked is None:
             return
-        for trace in self.widget.data:
-            if trace.customdata is not None:
-                trace.on_click(self._tell)
-                if trace.type in ("scatter", "bar"):
-                    trace.on_selection(self._tell)
+        traces = [trace for trace in self.widget.data if trace.customdata is not None]
+        for trace in traces:
+            trace.on_click(self._tell_clicked)
+        selectable = [trace for trace in traces if trace.type in ("scatter", "bar")]
+        if selectable:
+            # A selection is told trace by trace, in order: with the last one all of it is known.
+            selectable[-1].on_selection(self._tell_selected)
 
-    def _tell(self, trace: Any, points: Any, _: Any) -> None:  # noqa: ANN401  (plotly's trace, Points and selector)
+    def _tell_clicked(self, trace: Any, points: Any, _: Any) -> None:  # noqa: ANN401  (plotly's trace, Points, state)
         if points.point_inds and self._picked is not None:
             self._picked([(str(trace.name), trace.customdata[place]) for place in points.point_inds])
+
+    def _tell_selected(self, *_: Any) -> None:
+        traces = [trace for trace in self.widget.data if trace.customdata is not None]
+        marks = [(str(trace.name), trace.customdata[at]) for trace in traces for at in trace.selectedpoints or ()]
+        if marks and self._picked is not None:
+            self._picked(marks)

@@ -1,4 +1,4 @@
-"""The journey explorer: search a person by any id, look at their timeline, and ask of each event whose it is and why."""
+"""The journey explorer: search a person by any id, look at their timeline, and ask of each event whose it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import schema
 from datalyr_notebook.explorers import journey_answers
-from datalyr_notebook.explorers.controls import Control, date, dropdown, text
+from datalyr_notebook.explorers.controls import date, dropdown, text
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
 from datalyr_notebook.explorers.journey_answers import MOST_LISTED, JourneyAnswers
 from datalyr_notebook.explorers.journey_details import EventDetails, event_details
@@ -19,7 +19,7 @@ from datalyr_notebook.explorers.roster import YES_NO
 from datalyr_notebook.explorers.row_table import RowTable
 from datalyr_notebook.explorers.source import Source
 from datalyr_notebook.figures.theme import shortened
-from datalyr_notebook.figures.timeline_rows import GAPS, STITCHING
+from datalyr_notebook.figures.timeline_rows import STITCHING
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.order import Ints
 from datalyr_notebook.redaction import Redact
@@ -84,8 +84,10 @@ class JourneyExplorer(Explorer):
             "stitching": dropdown("Stitching", STITCHING),
             "gaps": dropdown("Idle time", [("compressed", "compress"), ("true", "true")]),
         }
-        for name, control in controls.items():
-            setattr(self, name, control.widget)
+        self.search, self.person = controls["search"].widget, controls["person"].widget
+        self.converted, self.cross_device = controls["converted"].widget, controls["cross_device"].widget
+        self.channel, self.start, self.end = (controls[name].widget for name in ("channel", "start", "end"))
+        self.stitching, self.gaps = controls["stitching"].widget, controls["gaps"].widget
         self.previous_button = widgets.Button(description="Previous person")
         self.next_button = widgets.Button(description="Next person")
         self.previous_button.on_click(lambda _: self._walk(-1))
@@ -97,8 +99,7 @@ class JourneyExplorer(Explorer):
 
     def data(self) -> pd.DataFrame:
         """The rows that the figure draws, worked out anew from ``state`` alone."""
-        journey = self.answers.journey_of(self.state)
-        return self.answer.data if journey is None else journey.timeline.table
+        return self.answers.data(self.state)
 
     # What the shared explorer asks for.
 
@@ -127,8 +128,8 @@ class JourneyExplorer(Explorer):
 
     def _offered(self) -> None:
         people, person = self.answers.labels(), self._state["person"]
-        if person is not None and person not in [name for _, name in people]:
-            people.append((self.answers.label(self.answers.code_of(person)), person))
+        if person is not None and person not in self.answers.listed:
+            people.append((self.answers.label(person), person))
         self.controls["person"].widget.options = people or [("nobody", None)]
 
     def _refreshed(self) -> None:
@@ -143,7 +144,10 @@ class JourneyExplorer(Explorer):
     def _code(self, state: State) -> str:
         lines = ["import datalyr_notebook as dn", ""]
         if state["person"] is None:
-            lines = ["from datalyr_notebook import schema", "from datalyr_notebook.figures.timeline_marks import TIMELINE"]
+            lines = [
+                "from datalyr_notebook import schema",
+                "from datalyr_notebook.figures.timeline_marks import TIMELINE",
+            ]
             return "\n".join([*lines, "", "rows = schema.empty(TIMELINE)  # nobody matches"])
         stitched = "events"
         if not self.source.was_stitched:

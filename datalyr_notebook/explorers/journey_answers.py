@@ -98,6 +98,10 @@ class JourneyAnswers:
         self.search = PeopleSearch.of(source.stitched, self.roster, source.redaction)
         self.found = Found(self.roster.standing[:0], self.roster.standing[:0])
         """Whom the last state found; worked out anew where search or filters differ."""
+        self.listed: list[str] = []
+        """The names of the first of them."""
+        self.codes: dict[str, int] = {}
+        """Whose the names are that were shown so far."""
         self.journey: Journey | None = None
         """Of the person of the last state; worked out anew where the person or the view differs. None: of nobody."""
         self._found_for: tuple[Any, ...] | None = None
@@ -129,7 +133,7 @@ class JourneyAnswers:
         code = -1 if state["person"] is None else self.code_of(state["person"])
         if len(found) and (code < 0 or not (found == code).any()):
             code = int(found[0])
-        return state | {"person": self.name(code) if len(found) else None}
+        return state | {"person": self.names(np.array([code]))[0] if len(found) else None}
 
     def answer(self, state: State) -> Answer:
         """What is shown for a state that was read."""
@@ -165,53 +169,54 @@ class JourneyAnswers:
         timeline = timeline_of(rows, str(self.roster.names[code]), view, conversion=counts, masks=masks)
         return Journey(rows, counts, timeline, timeline_figure(timeline))
 
+    def data(self, state: State) -> pd.DataFrame:
+        """The rows that are drawn for a state that was read, worked out from nothing but the state."""
+        journey = self.journey_of(state)
+        return schema.empty(TIMELINE) if journey is None else journey.timeline.table
+
     def instants(self, state: State) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
         """The first and the last instant of the days asked for, in the time zone."""
         start, end = (_day(name, state[name]) for name in ("start", "end"))
-        until = end and end + dt.timedelta(days=1)
-        return start and self._midnight(start), until and self._midnight(until) - options.MICROSECOND
+        until = None if end is None else self._midnight(end + dt.timedelta(days=1)) - options.MICROSECOND
+        return None if start is None else self._midnight(start), until
 
     # Who is found, and what they are called.
 
-    def name(self, code: int) -> str:
-        """A person as they may be shown."""
-        text = str(self.roster.names[code])
-        if not self.source.redaction.masks:
-            return text
-        masked = self.source.redaction.name(text)
+    def names(self, codes: Ints) -> list[str]:
+        """People as they may be shown."""
+        texts = self.roster.names[codes].to_numpy(dtype=object)
+        masked = self.source.redaction.texts("person_id", texts).tolist()
         # Only an id that no event carries has no number of its own.
-        return f"person {code + 1}" if masked == HIDDEN else masked
+        names = [
+            f"person {code + 1}" if name == HIDDEN else str(name) for code, name in zip(codes, masked, strict=True)
+        ]
+        self.codes.update(zip(names, codes.tolist(), strict=True))
+        return names
 
     def code_of(self, asked: object) -> int:
-        """The person with this name, or with one of whose ids it is. Raises UnknownPersonError, AmbiguousPersonError."""
+        """The person of this name, or with this id. Raises UnknownPersonError, AmbiguousPersonError."""
+        if isinstance(asked, str) and asked in self.codes:
+            return self.codes[asked]
         original = self.source.redaction.original(asked)
-        known = self.roster.names
-        code = int(known.get_indexer(pd.Index([original], dtype=object))[0]) if isinstance(original, str) else -1
-        if code >= 0 and self.roster.events[code]:
-            return code
-        number = str(asked).removeprefix("person ")
-        if self.source.redaction.masks and number.isdecimal() and 0 < int(number) <= len(known):
-            return int(number) - 1
+        codes = np.flatnonzero(self.roster.names.to_numpy(dtype=object) == original)
+        if len(codes) and self.roster.events[codes[0]]:
+            return int(codes[0])
         try:
             found = find_person(STEP, self.source.stitched, original)
         except errors.UnknownPersonError as unknown:
-            raise errors.UnknownPersonError(STEP, asked, self._names(unknown.nearest)) from None
+            raise errors.UnknownPersonError(STEP, asked, self._masked(unknown.nearest)) from None
         except errors.AmbiguousPersonError as several:
-            raise errors.AmbiguousPersonError(STEP, asked, self._names(several.persons)) from None
-        return int(known.get_indexer(pd.Index([found], dtype=object))[0])
+            raise errors.AmbiguousPersonError(STEP, asked, self._masked(several.persons)) from None
+        return int(np.flatnonzero(self.roster.names.to_numpy(dtype=object) == found)[0])
 
     def labels(self) -> list[tuple[str, str]]:
         """The people to choose from: what is shown of each, and their name."""
-        return [
-            (self.label(code, entry), self.name(code))
-            for code, entry in zip(
-                self.found.people[:MOST_LISTED].tolist(), self.found.entries[:MOST_LISTED].tolist(), strict=True
-            )
-        ]
+        entries = self.found.entries[:MOST_LISTED].tolist()
+        return [(self.label(name, entry), name) for name, entry in zip(self.listed, entries, strict=True)]
 
-    def label(self, code: int, entry: int = -1) -> str:
+    def label(self, name: str, entry: int = -1) -> str:
         """A person in a line: by which text they were found, who they are, and what they are worth."""
-        roster, who = self.roster, shortened(self.name(code), _ID)
+        roster, code, who = self.roster, self.code_of(name), shortened(name, _ID)
         text, kind = self._matched(entry)
         facts = (
             f"{shortened(text, 32)} · {kind} of {who}" if text else who,
@@ -227,7 +232,7 @@ class JourneyAnswers:
         matched = [self._matched(entry) for entry in self.found.entries[:MOST_LISTED].tolist()]
         return pd.DataFrame(
             {
-                "person": pd.Series([self.name(code) for code in codes.tolist()], dtype=schema.TEXT),
+                "person": pd.Series(self.listed, dtype=schema.TEXT),
                 "found by": pd.Series([f"{kind} {text}" if text else "" for text, kind in matched], dtype=schema.TEXT),
                 "value": roster.value[codes],
                 "conversions": roster.conversions[codes],
@@ -244,7 +249,7 @@ class JourneyAnswers:
         if person is None or not len(people):
             return None
         place = int(np.flatnonzero(people == self.code_of(person))[0]) + step
-        return self.name(int(people[min(max(place, 0), len(people) - 1)]))
+        return self.names(people[[min(max(place, 0), len(people) - 1)]])[0]
 
     def _matched(self, entry: int) -> tuple[str, str]:
         """The text that a person was found by and what it is, as both may be shown; blank for their own name."""
@@ -254,39 +259,32 @@ class JourneyAnswers:
         column = "email" if kind == "e-mail" else kind
         return str(self.source.redaction.texts(column, np.array([text], dtype=object))[0]), kind
 
-    def _names(self, ids: list[str]) -> list[str]:
+    def _masked(self, ids: list[str]) -> list[str]:
         return [self.source.redaction.name(one) if self.source.redaction.masks else one for one in ids]
 
     def _find(self, state: State) -> Found:
         key = tuple(state[name] for name in _FILTERS)
         if key != self._found_for:
             self.found, self._found_for = self._search(state), key
+            self.listed = self.names(self.found.people[:MOST_LISTED])
         return self.found
 
     def _search(self, state: State) -> Found:
-        start, end = self.instants(state)
-        begin, until = (one and one.as_unit("us").value for one in (start, end))
-        filters = Filters(
-            state["converted"],
-            state["cross_device"],
-            state["channel"],
-            begin,
-            None if until is None else until + 1,
-        )
-        asked = state["search"]
-        return self.search.find(str(self.source.redaction.original(asked.strip())), self.roster, self.roster.passing(filters))
+        begin, end = (None if one is None else one.as_unit("us").value for one in self.instants(state))
+        filters = Filters(state["converted"], state["cross_device"], state["channel"], begin, end)
+        asked = str(self.source.redaction.original(state["search"].strip()))
+        return self.search.find(asked, self.roster, self.roster.passing(filters))
 
     # What is said.
 
     def _sentence(self, state: State, journey: Journey) -> str:
         code = self.code_of(state["person"])
         drawn, events = len(np.unique(journey.mark_rows)), int(self.roster.events[code])
-        days = f" from {state['start'] or 'the first'} to {state['end'] or 'the last day'}"
-        when = days if state["start"] or state["end"] else ""
+        days = [f" {word} {state[name]}" for name, word in (("start", "from"), ("end", "to")) if state[name]]
         found, everybody = len(self.found.people), self.roster.count
         noun = "person" if everybody == 1 else "people"
         parts = [
-            f"{shortened(state['person'], 40)}: {drawn:,} of {counted(events, 'event')} shown{when}.",
+            f"{shortened(state['person'], 40)}: {drawn:,} of {counted(events, 'event')} shown{''.join(days)}.",
             f"{found:,} of {everybody:,} {noun} found{self._listed()}.",
         ]
         if not self.roster.conversions.any():

@@ -20,8 +20,8 @@ from datalyr_notebook.loading.encoding import in_use, relabel
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags
 from datalyr_notebook.redaction import HIDDEN, Redaction
-from datalyr_notebook.rendering import headed, is_numeric
 from datalyr_notebook.rendering import cell_text as shown_cell
+from datalyr_notebook.rendering import headed, is_numeric
 
 CREDIT_MODELS: Final = (
     *("hybrid", "first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based"),

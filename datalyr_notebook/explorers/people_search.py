@@ -73,7 +73,9 @@ class PeopleSearch:
                 parts.append((arrow_texts(stitched[column].cat.categories).take(pa.array(ids)), people, kind))
         parts += [(*_orders(stitched, roster), _ORDER), (*_emails(stitched, roster), _EMAIL)]
         # What only repeats the person's own name is found by that.
-        parts = [(texts, people, kind) for texts, people, kind in (_news(names, *part) for part in parts) if len(people)]
+        parts = [
+            (texts, people, kind) for texts, people, kind in (_news(names, *part) for part in parts) if len(people)
+        ]
         texts = pa.concat_arrays([one_array(texts) for texts, _, _ in parts] or [_NONE])
         return cls(
             texts=texts,
@@ -143,7 +145,10 @@ def _numbers(names: pa.Array, redaction: Redaction) -> Iterator[tuple[pa.Array, 
         number = matches(pd.Index(called.to_pandas()), known) + 1
         people = np.flatnonzero(number > 0)
         digits = pa.array(number[people]).cast(pa.large_string())
-        yield pc.binary_join_element_wise(pa.scalar(word, pa.large_string()), digits, pa.scalar(" ", pa.large_string())), people
+        yield (
+            pc.binary_join_element_wise(pa.scalar(word, pa.large_string()), digits, pa.scalar(" ", pa.large_string())),
+            people,
+        )
 
 
 def _news(names: pa.Array, texts: pa.Array, people: Ints, kind: int) -> tuple[pa.Array, Ints, int]:
@@ -167,9 +172,10 @@ def _emails(stitched: pd.DataFrame, roster: Roster) -> tuple[pa.Array, Ints]:
     if "traits" not in stitched.columns:
         return _NONE, np.zeros(0, dtype=np.int64)
     rows = np.flatnonzero(order.is_named(stitched, order.IDENTIFY) & (roster.person >= 0))
-    said = [one.get(_TRAIT) if isinstance(one, dict) else None for one in stitched["traits"].iloc[rows]]
-    at = [place for place, one in enumerate(said) if isinstance(one, str) and one.strip()]
-    return _distinct([said[place].strip() for place in at], roster.person[rows[at]])
+    calls = [one.get(_TRAIT) if isinstance(one, dict) else None for one in stitched["traits"].iloc[rows]]
+    said = [(place, one.strip()) for place, one in enumerate(calls) if isinstance(one, str) and one.strip()]
+    at = np.array([place for place, _ in said], dtype=np.int64)
+    return _distinct([one for _, one in said], roster.person[rows[at]])
 
 
 def _distinct(texts: list[Any], people: order.Codes) -> tuple[pa.Array, Ints]:

@@ -40,7 +40,7 @@ class Filters(NamedTuple):
     begin: int | None = None
     """Has an event at this time or later, in microseconds."""
     end: int | None = None
-    """… and before this time."""
+    """… and at this time or earlier."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -145,12 +145,12 @@ class Roster:
 
 
 def within(time: Ints, begin: int | None, end: int | None) -> Flags:
-    """Which times (microseconds) stand between the two, the end not included; a missing time never does."""
+    """Which times (microseconds) stand between the two, both included; a missing time never does."""
     flags: Flags = time > np.iinfo(np.int64).min
     if begin is not None:
         flags &= time >= begin
     if end is not None:
-        flags &= time < end
+        flags &= time <= end
     return flags
 
 
@@ -195,9 +195,8 @@ def _touched(stitched: pd.DataFrame, person: order.Codes) -> tuple[tuple[str, ..
     channels, people = distinct_pairs(code, person[found.row], np.ones(len(code), dtype=bool))
     ends = np.searchsorted(channels, np.arange(len(channel.categories) + 1))
     sizes = np.diff(ends).tolist()
-    known = sorted(
-        (-size, str(name), number) for number, (name, size) in enumerate(zip(channel.categories, sizes, strict=True)) if size
-    )
+    sized = enumerate(zip(channel.categories, sizes, strict=True))
+    known = sorted((-size, str(name), number) for number, (name, size) in sized if size)
     touched = tuple(people[ends[number] : ends[number + 1]] for _, _, number in known)
     return tuple(name for _, name, _ in known), touched
 
