@@ -74,12 +74,8 @@ class Redaction:
         >>> Redaction.of("journey_timeline", True, events).texts("user_id", np.array(["sam@example.com", None]))
         array(['user 2', None], dtype=object)
         """
-        names = _read(step, redact)
         users, devices = (_categories(events, name) for name in ("user_id", "anonymous_id"))
-        if names is None or names:
-            # pandas keeps the hash table of an index of objects; of any other it makes a new one at each look-up.
-            users, devices = users.astype(object), devices.astype(object)
-        return cls(names, users, devices)
+        return cls(_read(step, redact), users, devices)
 
     @property
     def masks(self) -> bool:
