@@ -24,7 +24,7 @@ from datalyr_notebook.figures.timeline_marks import TIMELINE
 from datalyr_notebook.figures.timeline_rows import GAPS, STITCHING, Masks, Timeline, View, timeline_of
 from datalyr_notebook.identity.persons import find_person
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
-from datalyr_notebook.loading.encoding import in_use
+from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.order import Flags, Ints
 from datalyr_notebook.redaction import HIDDEN
 from datalyr_notebook.rendering import counted
@@ -157,7 +157,7 @@ class JourneyAnswers:
         stitched, code = self.source.stitched, self.code_of(state["person"])
         at = self.roster.rows[code]
         at = at[self.roster.time[at] > np.iinfo(np.int64).min]
-        rows = in_use(stitched.iloc[at])
+        rows = part_of(stitched, at)
         inorder = order.event_order(rows)
         rows, at = rows.iloc[inorder], at[inorder]
         counts = {kind: mask[at] for kind, mask in self.counts.items()}

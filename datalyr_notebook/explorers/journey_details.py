@@ -16,7 +16,7 @@ from datalyr_notebook.attribution.attribute import attribute
 from datalyr_notebook.attribution.explaining.touch_evidence import PersonsRows, evidence_sentences
 from datalyr_notebook.figures.theme import shortened
 from datalyr_notebook.hashing import cell_text
-from datalyr_notebook.loading.encoding import in_use, relabel
+from datalyr_notebook.loading.encoding import part_of, relabel
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Flags
 from datalyr_notebook.redaction import HIDDEN, Redaction
@@ -80,7 +80,7 @@ def event_details(
     ``rows``: all of the person's stitched events, in the order of events; ``row``: a place among them;
     ``counts``: which of them are conversions.
     """
-    event = redaction.table(in_use(rows.iloc[[row]]))
+    event = redaction.table(part_of(rows, np.array([row])))
     when = rows["timestamp"].iloc[row].tz_convert(zone)
     credit, remark = _credit(rows, row, counts, rates, redaction) if is_conversion else (pd.DataFrame(), "")
     return EventDetails(
