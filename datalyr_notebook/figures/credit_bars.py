@@ -194,7 +194,7 @@ class _Table(NamedTuple):
         rows = totals.totals if isinstance(totals, Attribution) else _checked(totals)
         by = _grouped_by(rows)
         models = rows["model"].drop_duplicates().astype(str).tolist()
-        group = rows.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+        group = rows.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy(dtype=np.int64)
         model = rows["model"].astype(str).map({name: place for place, name in enumerate(models)})
         return cls(rows, rows[by].drop_duplicates(ignore_index=True), models, (group, model.to_numpy(dtype=np.int64)))
 
