@@ -11,7 +11,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
-from datalyr_notebook.attribution.comparison import ModelComparison
 from datalyr_notebook.attribution.explain import CreditExplanation
 from datalyr_notebook.attribution.explaining.masked import masked
 from datalyr_notebook.attribution.groups import Groups, touch_groups

@@ -56,9 +56,13 @@ def read_between(step: str, given: BetweenOption) -> Between:
         return Between()
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise errors.OptionError(step, "between", given, _WORDS)
-    moments = [None if one is None else options.instant(step, "between", one) for one in given]
-    since, until = (None if one is None else int(one.as_unit("us").value) for one in moments)
-    found = Between(_ANY.min if since is None else since, _ANY.max if until is None else until)
-    if found.since_us >= found.until_us:
+    given_edges = zip(("since_us", "until_us"), given, strict=True)
+    between = Between(**{edge: _microseconds(step, one) for edge, one in given_edges if one is not None})
+    if between.since_us >= between.until_us:
         raise errors.OptionError(step, "between", given, _WORDS)
-    return Between(int(found.since_us), int(found.until_us))
+    return between
+
+
+def _microseconds(step: str, given: object) -> int:
+    at = options.instant(step, "between", given).to_datetime64()
+    return int(at.astype("datetime64[us]").astype(np.int64))
