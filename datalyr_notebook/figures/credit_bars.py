@@ -194,9 +194,9 @@ class _Table(NamedTuple):
         rows = totals.totals if isinstance(totals, Attribution) else _checked(totals)
         by = _grouped_by(rows)
         models = rows["model"].drop_duplicates().astype(str).tolist()
-        group: Ints = rows.groupby(by, dropna=False, sort=False, observed=True).ngroup().to_numpy(dtype=np.int64)
+        group = np.asarray(rows.groupby(by, dropna=False, sort=False, observed=True).ngroup(), dtype=np.int64)
         numbers = {name: place for place, name in enumerate(models)}
-        model: Ints = rows["model"].astype(str).map(numbers).to_numpy(dtype=np.int64)
+        model = np.asarray(rows["model"].astype(str).map(numbers), dtype=np.int64)
         return cls(rows, rows[by].drop_duplicates(ignore_index=True), models, (group, model))
 
     def cells(self, column: str, blank: float) -> Floats:

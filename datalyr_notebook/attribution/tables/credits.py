@@ -29,7 +29,7 @@ def credits_table(result: Attribution) -> pd.DataFrame:
         which = np.append(journeys.journey[places], alone)
         table = _stacked(touches.iloc[journeys.touch[places]], nobody)
         table.insert(0, "model", model)
-        table.insert(1, "conversion_id", keys.iloc[which].to_numpy())
+        table.insert(1, "conversion_id", keys.iloc[which].array)
         table["age_days"] = np.append(journeys.age_days[places], np.full(len(alone), np.nan))
         table["weight"] = np.append(weights[places], np.ones(len(alone)))
         table["credit"] = table["weight"].to_numpy() * journeys.value[which]
