@@ -13,12 +13,16 @@ from datalyr_notebook.figures.theme import shortened
 from datalyr_notebook.identity.identity_links import LinkCodes, find_links, in_order, link_table, take_links
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
+from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.order import Flags, Floats, Texts
+from datalyr_notebook.redaction import Redaction
+from datalyr_notebook.studies.clusters import Clusters, find_clusters
+from datalyr_notebook.studies.what_if import LINK_KEY
 
 IDENTITY_GRAPH: Final = (
     schema.Column("part", "category", "node or link"),
     schema.Column("kind", "category", "node: user, device, trait; link: the kinds of identity_links"),
-    schema.Column("role", "category", "node: own, shared (other persons have it too), other (another person's)"),
+    schema.Column("role", "category", "node: own, shared (other persons have it too), other; link: taken, or missing"),
     schema.Column("id", "str", "the id; of a link: where it starts"),
     schema.Column("id_kind", "category", "user, device, trait"),
     schema.Column("other_id", "str", "link: where it leads"),
@@ -53,17 +57,42 @@ class PersonGraph(NamedTuple):
     """The link rows, with the keys of their ends in ``start`` and ``end``."""
     total: int
     """How many ids there are in all."""
+    evidence: pd.DataFrame
+    """The rows of identity_links that end at an id of the person, and ``is_taken``: whether it was taken away."""
 
 
-def find_person_graph(stitched: pd.DataFrame, person: str, rule: StitchRule) -> PersonGraph:
-    """The ids of one person and of whom they share a device with, placed in columns."""
-    members = rule.members(stitched)
-    links = find_links(stitched, members, rule)
+def person_part(
+    stitched: pd.DataFrame, person: str, rule: StitchRule, clusters: Clusters | None = None
+) -> pd.DataFrame:
+    """The rows that any evidence ties to a person's, as a small table: what their graph and their links read.
+
+    ``clusters``: those of the whole table, where they are known.
+    """
     mine = np.flatnonzero((stitched["person_id"] == person).to_numpy(dtype=bool))
-    own = _own_ids(members, links, mine)
-    links = take_links(links, np.flatnonzero(own[links.one] | own[links.other]))
-    nodes = _nodes(stitched, members, links, own, mine)
-    rows = _with_traits(in_order(link_table(stitched, members, links)))
+    row = (find_clusters(stitched, rule) if clusters is None else clusters).row
+    concerned = np.zeros(int(row.max(initial=0)) + 1, dtype=bool)
+    concerned[row[mine]] = True
+    return part_of(stitched, np.flatnonzero(concerned[row]))
+
+
+def find_person_graph(
+    part: pd.DataFrame, person: str, rule: StitchRule, *, without: pd.DataFrame | None = None
+) -> PersonGraph:
+    """The ids of one person and of whom they share a device with, placed in columns.
+
+    ``part``: the stitched rows that are tied to the person's (``person_part``), or more. ``without``: the links
+    that they were stitched without.
+    """
+    members = rule.members(part)
+    links = find_links(part, members, rule)
+    is_taken = _are_taken(part, members, links, without)
+    mine = np.flatnonzero((part["person_id"] == person).to_numpy(dtype=bool))
+    own = _own_ids(members, take_links(links, np.flatnonzero(~is_taken)), mine)
+    ending = np.flatnonzero(own[links.one] | own[links.other])
+    links = take_links(links, ending)
+    nodes = _nodes(part, members, links, own, mine)
+    evidence = in_order(link_table(part, members, links).assign(is_taken=is_taken[ending]))
+    rows = _with_traits(evidence)
     traits = _trait_nodes(rows)
     nodes = pd.concat([nodes, traits]) if len(traits) else nodes
     kept = nodes.sort_values(["rank", "events", "key"], ascending=[True, False, True]).head(MOST_NODES)
@@ -74,7 +103,59 @@ def find_person_graph(stitched: pd.DataFrame, person: str, rule: StitchRule) -> 
         dict(zip(inorder["key"], inorder["column"], strict=True)), list(zip(drawn["start"], drawn["end"], strict=True))
     )
     placed = inorder.assign(x=[places[key].x for key in inorder["key"]], y=[places[key].y for key in inorder["key"]])
-    return PersonGraph(person, placed.sort_values(["x", "y"], ascending=[True, False]), drawn, len(nodes))
+    return PersonGraph(person, placed.sort_values(["x", "y"], ascending=[True, False]), drawn, len(nodes), evidence)
+
+
+def masked(graph: PersonGraph, redaction: Redaction) -> PersonGraph:
+    """A graph whose texts may be shown."""
+    if not redaction.masks:
+        return graph
+    nodes, links, evidence = graph.nodes, graph.links, graph.evidence
+    ids = _masked_ids(redaction, nodes["id"], nodes["kind"], nodes["trait"])
+    trait = _trait_names(links["kind"])
+    sides = {
+        name: _masked_ids(redaction, links[name], links[kind], trait)
+        for name, kind in (("id", "id_kind"), ("other_id", "other_kind"))
+    }
+    more = {name: redaction.texts(name, nodes[name].to_numpy(dtype=object)) for name in ("sdk", "device_type")}
+    return graph._replace(
+        person=redaction.name(graph.person),
+        nodes=nodes.assign(id=ids, label=[shortened(text, _LABEL) for text in ids], **more),
+        links=links.assign(**sides),
+        evidence=masked_links(evidence, redaction),
+    )
+
+
+def masked_links(links: pd.DataFrame, redaction: Redaction) -> pd.DataFrame:
+    """Rows of identity_links as they may be shown."""
+    if not redaction.masks:
+        return links
+    trait = _trait_names(links["kind"])
+    ends = {
+        name: pd.Series(_masked_ids(redaction, links[name], links[kind], trait), index=links.index)
+        for name, kind in (("id", "id_kind"), ("other_id", "other_kind"))
+    }
+    value = [
+        redaction.trait(*one) if isinstance(one[1], str) else None for one in zip(trait, links["value"], strict=True)
+    ]
+    event = redaction.texts("event_id", links["event_id"].astype(object).to_numpy())
+    cells = {**ends, "value": pd.Series(value, index=links.index), "event_id": pd.Series(event, index=links.index)}
+    return links.assign(**{name: column.astype(schema.TEXT) for name, column in cells.items()})
+
+
+def _masked_ids(redaction: Redaction, ids: pd.Series, kinds: pd.Series, traits: pd.Series) -> list[Any]:
+    """Ids as they may be shown: a device as a device where a user has the same text, a trait's value as a value."""
+    both = ids.isin(redaction.users) & (kinds == "device").to_numpy(dtype=bool)
+    texts = redaction.texts("id", np.where(both, "device:" + ids.astype(object), ids.astype(object)))
+    texts = [text.removeprefix("device:") if is_both else text for text, is_both in zip(texts, both, strict=True)]
+    return [
+        redaction.trait(trait, one) if kind == "trait" else text
+        for text, one, kind, trait in zip(texts, ids, kinds, traits, strict=True)
+    ]
+
+
+def _trait_names(kinds: pd.Series) -> pd.Series:
+    return kinds.astype(object).astype(schema.TEXT).str.removeprefix("trait:")
 
 
 def graph_table(graph: PersonGraph) -> pd.DataFrame:
@@ -102,6 +183,17 @@ def _own_ids(members: Members, links: LinkCodes, mine: order.Ints) -> Flags:
         for one, other in ((links.one, links.other), (links.other, links.one)):
             own[other[own[one] & ~has_rows[other]]] = True
     return own
+
+
+def _are_taken(part: pd.DataFrame, members: Members, links: LinkCodes, without: pd.DataFrame | None) -> Flags:
+    """Which of the links are among those taken away."""
+    if without is None or not len(without):
+        return np.zeros(len(links.one), dtype=bool)
+    shown, asked = (
+        pd.MultiIndex.from_frame(table[LINK_KEY].astype(object))
+        for table in (link_table(part, members, links), without)
+    )
+    return np.asarray(shown.isin(asked), dtype=bool)
 
 
 def _nodes(stitched: pd.DataFrame, members: Members, links: LinkCodes, own: Flags, mine: order.Ints) -> pd.DataFrame:
@@ -156,7 +248,7 @@ def _nodes(stitched: pd.DataFrame, members: Members, links: LinkCodes, own: Flag
     )
     rank = np.select([(role == "own") & is_user, role == "shared", role == "own"], [0, 1, 2], 3)
     label = [shortened(text, _LABEL) for text in texts]
-    return nodes.assign(rank=rank, label=label, key=_keys(nodes["kind"], nodes["id"]))
+    return nodes.assign(trait="", rank=rank, label=label, key=_keys(nodes["kind"], nodes["id"]))
 
 
 def _whole(values: Floats) -> order.Ints:
@@ -191,9 +283,10 @@ def _with_traits(links: pd.DataFrame) -> pd.DataFrame:
     """Links with the keys of their ends; a trait that two users share becomes a node of its own between them."""
     is_trait = links["value"].notna()
     traits = links[is_trait]
-    shares = pd.concat([traits, traits.assign(id=traits["other_id"])])
+    shares = pd.concat([traits, traits.assign(id=traits["other_id"])]).sort_values("is_taken", kind="stable")
     shares = shares.assign(other_id=shares["value"], other_kind="trait").drop_duplicates(["id", "other_id", "kind"])
     whole = pd.concat([links[~is_trait], shares], ignore_index=True) if len(shares) else links
+    whole = whole.assign(role=np.where(whole["is_taken"].to_numpy(dtype=bool), "taken", None))
     return whole.assign(start=_keys(whole["id_kind"], whole["id"]), end=_keys(whole["other_kind"], whole["other_id"]))
 
 
@@ -206,9 +299,10 @@ def _trait_nodes(links: pd.DataFrame) -> pd.DataFrame:
     """A node for each trusted value."""
     tied = links[links["other_kind"] == "trait"]
     found = tied.groupby("end", as_index=False, sort=False).agg(
-        {"other_id": "first", "events": "sum", "first_seen": "min", "last_seen": "max"}
+        {"other_id": "first", "kind": "first", "events": "sum", "first_seen": "min", "last_seen": "max"}
     )
     return found.rename(columns={"end": "key", "other_id": "id"}).assign(
+        trait=_trait_names(found["kind"]),
         kind="trait",
         role="own",
         persons=1,

@@ -81,7 +81,7 @@ def what_if(
         kept = (whole["timestamp"] <= rule.as_of).to_numpy()
     with steps("what if", 4) as step:
         step("finding the links")
-        links = _found(without, table, rule)
+        links = asked_links("what_if", without, table, rule)
         step("stitching")
         given = stitch(table, rule)
         step("stitching without the links")
@@ -91,13 +91,16 @@ def what_if(
         return WhatIf(**tables(given, bare, crediting, kept=kept, learned_by=given), without=links)
 
 
-def _found(without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.DataFrame:
-    """The links asked for, as identity_links shows them."""
+def asked_links(step: str, without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.DataFrame:
+    """The links asked for, as identity_links shows them; ``step`` is who asks.
+
+    Raises OptionError for what is no table of links, UnknownLinkError.
+    """
     if not isinstance(without, pd.DataFrame) or not set(LINK_KEY) <= set(without.columns):
         found = list(without.columns) if isinstance(without, pd.DataFrame) else without
         found = "a Series" if isinstance(without, pd.Series) else found
         words = "rows of identity_links(events, rule): a table with the columns id, other_id and kind"
-        raise errors.OptionError("what_if", "without", found, words)
+        raise errors.OptionError(step, "without", found, words)
     asked = without[LINK_KEY].astype(object).drop_duplicates()
     clusters = find_clusters(events, rule)
     concerned = np.flatnonzero(np.isin(clusters.row, np.concatenate(clusters.of(asked["id"]))))
@@ -106,5 +109,5 @@ def _found(without: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.
     wanted = pd.MultiIndex.from_frame(asked)
     missing = asked[~wanted.isin(shown)]
     if len(missing):
-        raise errors.UnknownLinkError("what_if", missing.itertuples(index=False, name=None))
+        raise errors.UnknownLinkError(step, missing.itertuples(index=False, name=None))
     return links[shown.isin(wanted)].reset_index(drop=True)

@@ -15,9 +15,10 @@ from hypothesis import strategies as some
 
 from datalyr_notebook import schema
 from datalyr_notebook.errors import AmbiguousPersonError, OptionError, UnknownPersonError
-from datalyr_notebook.figures.identity_graph import LINK_STYLES, identity_graph, identity_graph_data
+from datalyr_notebook.figures.identity_graph import identity_graph, identity_graph_data
 from datalyr_notebook.figures.identity_graph_layout import Place, place_nodes, route_links
 from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
+from datalyr_notebook.figures.identity_graph_traces import LINK_STYLES
 from datalyr_notebook.identity.stitching import StitchRule, stitch
 from tests.figures.test_timeline import strings
 
