@@ -54,7 +54,7 @@ from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
     from datalyr_notebook import explorers, figures
-    from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
+    from datalyr_notebook.explorers import AttributionExplorer, JourneyExplorer
 
 __version__ = "0.1.0"
 
@@ -71,7 +71,6 @@ __all__ = [
     "FirstTouch",
     "FullPath",
     "Hybrid",
-    "IdentityExplorer",
     "InverseJ",
     "JShaped",
     "JourneyExplorer",
@@ -129,7 +128,7 @@ __all__ = [
 
 _HEAVY = ("explorers", "figures")
 """Rooms that load plotly and ipywidgets: imported when they are first asked for."""
-_EXPLORERS = ("AttributionExplorer", "IdentityExplorer", "JourneyExplorer")
+_EXPLORERS = ("AttributionExplorer", "JourneyExplorer")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module or a class)

@@ -185,9 +185,7 @@ def find_shown_person(step: str, stitched: pd.DataFrame, asked: object, redactio
 def _original_links(links: pd.DataFrame, redaction: Redaction) -> pd.DataFrame:
     """Links whose ids may be masked ones, with the ids themselves."""
     named = [name for name in ("id", "other_id") if isinstance(links, pd.DataFrame) and name in links.columns]
-    return (
-        links.assign(**{name: [redaction.original(one) for one in links[name]] for name in named}) if named else links
-    )
+    return links.assign(**{name: links[name].map(redaction.original) for name in named}) if named else links
 
 
 def _route(graph: PersonGraph) -> list[Line]:

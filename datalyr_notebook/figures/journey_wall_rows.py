@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from datalyr_notebook import options, order, schema
-from datalyr_notebook.figures.timeline_marks import KINDS, LINK_EVENTS, conversion_of
+from datalyr_notebook.figures.timeline_parts import KINDS, LINK_EVENTS, conversion_of
 from datalyr_notebook.journeys.conversions import Conversion, ConversionRows, conversion_kinds, conversion_rows
 from datalyr_notebook.journeys.touches import SESSION_TIMEOUT, TouchRows, touch_channels, touch_rows
 from datalyr_notebook.journeys.visits import find_visits, is_client

@@ -82,7 +82,7 @@ def test_it_opens_on_the_person_worth_most(explorer: JourneyExplorer) -> None:
     [
         ("search", "ORDER-2", ["ann"]),
         ("search", "SAM@", ["sam"]),
-        ("search", "_", ["ann", "quiet_device", "sam"][2:] + ["ann", "quiet_device"]),
+        ("search", "_", [*["ann", "quiet_device", "sam"][2:], "ann", "quiet_device"]),
         ("converted", "no", ["quiet_device"]),
         ("cross_device", "yes", ["sam"]),
         ("cross_device", "no", ["ann", "quiet_device"]),
@@ -260,7 +260,7 @@ def test_the_code_makes_the_rows_and_a_state_is_restored(events: pd.DataFrame, r
     state = {name: one for name, one in state.items() if name != "person" or not redact}
     explorer = JourneyExplorer(events, state=state, redact=redact, tz="America/New_York")
     said: dict[str, Any] = {"events": events}
-    exec(explorer.to_code(), said)  # noqa: S102  (what the analyst is told to run)
+    exec(explorer.to_code(), said)
     pd.testing.assert_frame_equal(said["rows"], explorer.data())
     pd.testing.assert_frame_equal(explorer.answer.data, explorer.data())
     again = JourneyExplorer(events, state=json.loads(json.dumps(explorer.state)), redact=redact, tz="America/New_York")
@@ -272,7 +272,7 @@ def test_the_code_makes_the_rows_and_a_state_is_restored(events: pd.DataFrame, r
 def test_what_counts_as_a_conversion_is_passed_on(conversion: Any) -> None:
     explorer = JourneyExplorer(STITCHED, conversion=conversion)
     said: dict[str, Any] = {"events": STITCHED}
-    exec(explorer.to_code(), said)  # noqa: S102
+    exec(explorer.to_code(), said)
     pd.testing.assert_frame_equal(said["rows"], explorer.data())
     assert ("No event counts as a conversion (lead)." in explorer.sentence) == (conversion == "lead")
 
@@ -344,7 +344,7 @@ def test_little_and_nothing_have_sentences(events: pd.DataFrame, sentence: str) 
     assert explorer.sentence == sentence
     assert sentence.split(".", maxsplit=1)[0] in explorer.status.value
     said: dict[str, Any] = {"events": events}
-    exec(explorer.to_code(), said)  # noqa: S102
+    exec(explorer.to_code(), said)
     pd.testing.assert_frame_equal(said["rows"], explorer.data())
 
 
@@ -386,7 +386,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     events["traits"] = [None, {HOSTILE: {HOSTILE: HOSTILE}}, *[None] * 5]
     explorer = JourneyExplorer(events.assign(event_name=["purchase", "$identify", *[HOSTILE] * 5]))
     said: dict[str, Any] = {"events": events.assign(event_name=["purchase", "$identify", *[HOSTILE] * 5])}
-    exec(explorer.to_code(), said)  # noqa: S102
+    exec(explorer.to_code(), said)
     pd.testing.assert_frame_equal(said["rows"], explorer.data())
     for place in range(len(explorer.data())):
         explorer.event_table.chosen = place
@@ -409,7 +409,7 @@ def walked(widget: widgets.Widget) -> list[widgets.Widget]:
 def test_redact_masks_everything_that_is_shown(tmp_path: Path) -> None:
     explorer = JourneyExplorer(RAW, redact=True)
     assert explorer.state["person"] == "user 1"
-    assert [label for label, _ in explorer.person.options][0] == "user 1 · 100.00 · 5 events · 2 devices"
+    assert next(label for label, _ in explorer.person.options) == "user 1 · 100.00 · 5 events · 2 devices"
     shown_texts: list[str] = []
     for asked in ("", "sam@", "ORDER", "quiet", "nobody"):
         explorer.state = {"search": asked, "stitching": "both"}
@@ -463,7 +463,7 @@ def test_people_whose_ids_are_addresses_keep_names_of_their_own() -> None:
     assert [name for _, name in explorer.person.options] == ["user 1", "user 2", "quiet_device"]
     explorer.person.value = "user 2"
     said: dict[str, Any] = {"events": events}
-    exec(explorer.to_code(), said)  # noqa: S102
+    exec(explorer.to_code(), said)
     pd.testing.assert_frame_equal(said["rows"], explorer.data())
 
 
