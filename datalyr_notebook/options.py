@@ -67,6 +67,15 @@ def microseconds(step: str, option: str, given: object) -> int:
     return duration
 
 
+def epoch_us(moment: pd.Timestamp) -> int:
+    """Microseconds since 1970 of a moment in UTC; what is finer is cut off.
+
+    >>> epoch_us(pd.Timestamp("1970-01-01T00:00:01Z"))
+    1000000
+    """
+    return int(moment.tz_localize(None).to_datetime64().astype("datetime64[us]").astype(np.int64))
+
+
 def instant(step: str, option: str, given: object, *, also: str = "None or ") -> pd.Timestamp:
     """A moment in UTC; without a zone it is taken as UTC, a date alone as its first instant.
 

@@ -270,7 +270,7 @@ class JourneyAnswers:
         return self.found
 
     def _search(self, state: State) -> Found:
-        begin, end = (None if one is None else one.as_unit("us").value for one in self.instants(state))
+        begin, end = (None if one is None else options.epoch_us(one) for one in self.instants(state))
         filters = Filters(state["converted"], state["cross_device"], state["channel"], begin, end)
         asked = str(self.source.redaction.original(state["search"].strip()))
         return self.search.find(asked, self.roster, self.roster.passing(filters))

@@ -87,7 +87,7 @@ class Roster:
         ...     "anonymous_id": ["anon_phone", "anon_desk", "anon_desk"], "value": [None, None, 20.0],
         ... })
         >>> roster = Roster.of(stitch(events))
-        >>> [roster.names[0], roster.events[0], roster.devices[0], roster.value[0], roster.channels]
+        >>> [roster.names[0], int(roster.events[0]), int(roster.devices[0]), float(roster.value[0]), roster.channels]
         ['u1', 3, 2, 20.0, ('Direct',)]
         """
         person, time = order.codes(stitched, "person_id"), order.microseconds(stitched)

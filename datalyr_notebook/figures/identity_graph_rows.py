@@ -147,10 +147,10 @@ def _masked_ids(redaction: Redaction, ids: pd.Series, kinds: pd.Series, traits: 
     """Ids as they may be shown: a device as a device where a user has the same text, a trait's value as a value."""
     both = ids.isin(redaction.users) & (kinds == "device").to_numpy(dtype=bool)
     texts = redaction.texts("id", np.where(both, "device:" + ids.astype(object), ids.astype(object)))
-    texts = [text.removeprefix("device:") if is_both else text for text, is_both in zip(texts, both, strict=True)]
+    bare = [text.removeprefix("device:") if is_both else text for text, is_both in zip(texts, both, strict=True)]
     return [
         redaction.trait(trait, one) if kind == "trait" else text
-        for text, one, kind, trait in zip(texts, ids, kinds, traits, strict=True)
+        for text, one, kind, trait in zip(bare, ids, kinds, traits, strict=True)
     ]
 
 
@@ -286,7 +286,7 @@ def _with_traits(links: pd.DataFrame) -> pd.DataFrame:
     shares = pd.concat([traits, traits.assign(id=traits["other_id"])]).sort_values("is_taken", kind="stable")
     shares = shares.assign(other_id=shares["value"], other_kind="trait").drop_duplicates(["id", "other_id", "kind"])
     whole = pd.concat([links[~is_trait], shares], ignore_index=True) if len(shares) else links
-    whole = whole.assign(role=np.where(whole["is_taken"].to_numpy(dtype=bool), "taken", None))
+    whole = whole.assign(role=whole["is_taken"].map({True: "taken", False: None}))
     return whole.assign(start=_keys(whole["id_kind"], whole["id"]), end=_keys(whole["other_kind"], whole["other_id"]))
 
 

@@ -166,9 +166,9 @@ def _is_inside(moment: Ints, view: View) -> order.Flags:
     """Which moments are drawn: both ends belong to the window."""
     inside = np.ones(len(moment), dtype=bool)
     if view.start is not None:
-        inside &= moment >= view.start.as_unit("us").value
+        inside &= moment >= options.epoch_us(view.start)
     if view.end is not None:
-        inside &= moment <= view.end.as_unit("us").value
+        inside &= moment <= options.epoch_us(view.end)
     return inside
 
 

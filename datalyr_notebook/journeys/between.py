@@ -64,5 +64,4 @@ def read_between(step: str, given: BetweenOption) -> Between:
 
 
 def _microseconds(step: str, given: object) -> int:
-    at = options.instant(step, "between", given).to_datetime64()
-    return int(at.astype("datetime64[us]").astype(np.int64))
+    return options.epoch_us(options.instant(step, "between", given))

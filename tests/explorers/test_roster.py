@@ -50,7 +50,10 @@ def named(roster: Roster, codes: np.ndarray) -> list[str]:
     return [str(roster.names[code]) for code in codes]
 
 
-def found(asked: str, filters: Filters = Filters()) -> list[str]:
+NO_FILTER = Filters()
+
+
+def found(asked: str, filters: Filters = NO_FILTER) -> list[str]:
     return named(ROSTER, SEARCH.find(asked, ROSTER, ROSTER.passing(filters)).people)
 
 

@@ -94,7 +94,7 @@ def test_models_are_told_by_cell_and_by_how_far_apart_they_are() -> None:
     told = describe(figures.model_comparison(dn.attribute(stitched, model=["first_touch", "last_touch"]).compare()))
     assert "largest: first_touch / Direct" not in told
     assert "first_touch / Organic Social: 100%, last_touch / Direct: 100%" in told
-    assert "points apart: Direct: 100.0; Organic Social: 100.0" in told
+    assert "points apart: Organic Social: 100.0; Direct: 100.0" in told
 
 
 def test_a_series_tells_its_ends_and_extremes() -> None:
@@ -199,5 +199,5 @@ def test_many_things_are_told_in_25_lines() -> None:
 
 
 def test_a_figure_that_is_none_is_named() -> None:
-    with pytest.raises(OptionError, match="describe: figure='int' is not known. Use a figure of"):
+    with pytest.raises(OptionError, match=r"describe: figure='int' is not known. Use a figure of"):
         describe(3)  # type: ignore[arg-type]

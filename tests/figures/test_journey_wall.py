@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -29,7 +31,7 @@ def stitched(*rows: tuple[str, str, str, str | None, float | None], **columns: o
 
 
 def three() -> pd.DataFrame:
-    """ann: TikTok, bought after 4 days; bob: Google twice, bought at once and later for more; cid: looked for a month."""
+    """ann: TikTok, bought after 4 days; bob: Google, bought at once and later for more; cid: looked for a month."""
     return stitched(
         ("01T10:00", "ann", "pageview", "tiktok", None),
         ("05T10:00", "ann", "purchase", None, 30.0),
@@ -53,7 +55,7 @@ def people(rows: pd.DataFrame) -> list[str]:
         ("touches", ["bob", "ann", "cid"]),  # 3, 2 (the visit that bought is direct) and 2
         ("value", ["bob", "ann", "cid"]),
         ("conversion", ["bob", "ann", "cid"]),  # an hour, 4 days, never
-        ("path", ["bob", "cid", "ann"]),  # bob and cid begin with Organic Search, ann with Organic Social
+        ("path", ["cid", "bob", "ann"]),  # Organic Search, then Direct; Organic Search only; Organic Social
         ("given", ["cid", "ann", "bob"]),
     ],
 )
@@ -167,9 +169,9 @@ def test_a_masked_wall_names_nobody_and_is_asked_for_by_number() -> None:
     rows = journey_wall_data(three(), ["user 2", "ann"], redact=True)
     assert people(rows) == ["user 1", "user 2"]
     figure = journey_wall(three(), ["ann", "bob"], redact=True)
-    assert all(name not in figure.to_json() for name in ("ann", "bob"))
+    assert not re.search(r"\b(ann|bob)\b", figure.to_json())
     assert figure.layout.yaxis.ticktext == ("user 1", "user 2")
-    assert rows.dtypes.equals(journey_wall_data(three(), ["ann", "bob"]).dtypes)
+    assert rows.dtypes.astype(str).equals(journey_wall_data(three(), ["ann", "bob"]).dtypes.astype(str))
 
 
 def test_text_of_strangers_is_escaped() -> None:
@@ -181,7 +183,7 @@ def test_text_of_strangers_is_escaped() -> None:
 @pytest.mark.parametrize("align", ["start", "conversion", "calendar"])
 def test_nobody_makes_an_empty_table_and_a_sentence(align: str) -> None:
     rows = journey_wall_data(three(), [], align=align)
-    assert rows.dtypes.equals(schema.empty(JOURNEY_WALL).dtypes)
+    assert rows.dtypes.astype(str).tolist() == schema.empty(JOURNEY_WALL).dtypes.astype(str).tolist()
     assert journey_wall(three(), [], align=align).layout.annotations[0].text == "No person is asked for."
     if align == "conversion":
         assert (
