@@ -1,0 +1,127 @@
+"""The attribution explorer, as a user: set a control, read what is drawn, run the code behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ipywidgets as widgets
+import pandas as pd
+import pytest
+
+import datalyr_notebook as dn
+from datalyr_notebook import errors
+from datalyr_notebook.explorers import AttributionExplorer
+
+EVENTS = dn.load_sample("seed_journey")
+SALE = dn.load_sample("spring_sale").iloc[:4000]
+
+
+def bars(explorer: AttributionExplorer) -> dict[str, list[float]]:
+    """What the browser is told to draw: the bars of each model."""
+    explorer.wait()
+    return {str(trace.name): [float(x) for x in trace.x] for trace in explorer.figure_view.widget.data}
+
+
+def earned(explorer: AttributionExplorer) -> dict[tuple[str, str], float]:
+    rows = explorer.data()
+    return {(model, group): amount for model, group, amount in rows[["model", "group", "amount"]].to_numpy() if amount}
+
+
+def test_it_opens_with_the_bars_of_two_models() -> None:
+    explorer = AttributionExplorer(EVENTS, state={"intervals": False})
+    assert bars(explorer) == {"hybrid": [99.99, 0.0], "last_touch": [0.0, 99.99]}
+    assert earned(explorer) == {("hybrid", "Paid Social"): 99.99, ("last_touch", "Direct"): 99.99}
+
+
+def test_each_control_answers_in_place_and_can_be_undone() -> None:
+    explorer = AttributionExplorer(EVENTS, state={"intervals": False, "models": ["hybrid"]})
+    explorer.lookback.value = "1h"
+    assert earned(explorer) == {("hybrid", "Direct"): 99.99}  # the ad was tapped the day before
+    explorer.undo()
+    assert earned(explorer) == {("hybrid", "Paid Social"): 99.99}
+    explorer.policy.value = "none"
+    assert earned(explorer) == {("hybrid", "Direct"): 99.99}
+    explorer.undo()
+    explorer.exclude.value = ("Paid Social",)
+    assert earned(explorer) == {("hybrid", "Direct"): 99.99}
+    explorer.undo()
+    explorer.by.value = "campaign"
+    assert earned(explorer) == {("hybrid", "fall_launch"): 99.99}
+    explorer.metric.value = "conversions"
+    assert earned(explorer) == {("hybrid", "fall_launch"): 1.0}
+    explorer.models.value = ("linear", "first_touch")
+    assert {trace.name for trace in explorer.figure_view.widget.data} == {"linear", "first_touch"}
+
+
+def test_a_wrong_lookback_changes_nothing_and_is_told() -> None:
+    explorer = AttributionExplorer(EVENTS, state={"intervals": False})
+    explorer.lookback.value = "a while"
+    assert explorer.lookback.value != "a while"
+    assert "Nothing has changed." in explorer.status.value
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"intervals": False},
+        {"intervals": True, "models": ["linear"], "by": "source"},
+        {"policy": "next", "lookback": "7D", "since": "2026-04-05", "until": "2026-05-10", "intervals": False},
+        {"view": "models", "models": ["first_touch", "last_touch"]},
+        {"view": "impact", "models": ["hybrid"]},
+        {"exclude": ["Direct"], "intervals": False, "metric": "conversions"},
+    ],
+    ids=str,
+)
+def test_its_code_makes_the_rows_that_are_drawn(state: dict[str, Any]) -> None:
+    explorer = AttributionExplorer(SALE, state=state)
+    explorer.wait()
+    said: dict[str, Any] = {"events": SALE}
+    exec(explorer.to_code(), said)
+    pd.testing.assert_frame_equal(said["rows"], explorer.data())
+    pd.testing.assert_frame_equal(explorer.answer.data, explorer.data())
+    assert AttributionExplorer(SALE, state=explorer.state).state == explorer.state
+
+
+def test_intervals_follow_and_are_drawn() -> None:
+    explorer = AttributionExplorer(SALE, state={"models": ["linear"]})
+    explorer.wait()
+    assert explorer.intervals is not None
+    assert explorer.figure_view.widget.data[0].error_x.visible
+    assert explorer.data()["low"].notna().any()
+
+
+def test_a_bar_leads_to_its_conversions_and_one_of_them_to_its_reasons() -> None:
+    explorer = AttributionExplorer(EVENTS.set_axis([3] * len(EVENTS)), state={"intervals": False})
+    explorer._on_picked([("hybrid", explorer.figure_view.widget.data[0].customdata[0])])
+    assert explorer.selection["event_name"].tolist() == ["purchase"]
+    assert len(explorer.conversions_table.rows) == 1
+    explorer.conversions_table.chosen = 0
+    assert "fall_launch" in explorer.details.value
+
+
+def test_no_conversion_is_said() -> None:
+    explorer = AttributionExplorer(EVENTS[EVENTS["event_name"] != "purchase"], state={"intervals": False})
+    assert "conversion" in explorer.sentence
+    assert explorer.data().empty
+
+
+@pytest.mark.parametrize("state", [{"models": ["best"]}, {"view": "pie"}, {"policy": "all"}, {"since": "1.4.2026"}])
+def test_a_state_that_is_not_known_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(errors.OptionError):
+        AttributionExplorer(EVENTS, state=state)
+
+
+def walked(widget: widgets.Widget) -> list[widgets.Widget]:
+    return [widget, *(one for child in getattr(widget, "children", ()) for one in walked(child))]
+
+
+def test_masked_it_shows_no_id() -> None:
+    explorer = AttributionExplorer(EVENTS, redact=True, state={"intervals": False})
+    explorer._on_picked([("hybrid", explorer.figure_view.widget.data[0].customdata[0])])
+    explorer.conversions_table.chosen = 0
+    explorer.foldout.selected_index = 1
+    said = json.dumps([widget.get_state() for widget in walked(explorer)], default=str)
+    said += json.dumps(explorer._repr_mimebundle_(), default=str) + explorer.to_code()
+    for name in ("user_789", "anon_mobile_123", "anon_desktop_456", "sam@example.com"):
+        assert name not in said
