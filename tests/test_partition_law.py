@@ -85,6 +85,7 @@ JOURNEYS = {
     "evidence": st.sampled_from(["all", "at_conversion"]),
     "include": st.sampled_from([None, ["Direct", "Paid Search", "Organic Search"]]),
     "exclude": st.sampled_from([None, "Direct"]),
+    "between": st.sampled_from([None, ("2026-01-01T01:00Z", "2026-01-01T03:00Z"), (None, "2026-01-01T02:00Z")]),
     "path": st.sampled_from([(), "exposure", ("first", "last(2)"), "remove_if_last_and_not_all(Direct)"]),
 }
 
