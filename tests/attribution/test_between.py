@@ -171,7 +171,7 @@ def test_comparisons_intervals_and_studies_take_the_dates() -> None:
     assert compared.to_frame().sum().tolist() == [10.0, 10.0]
 
 
-MOMENTS = st.none() | st.integers(0, 90).map(lambda minutes: str(pd.Timestamp("2026-01-01") + pd.Timedelta(minutes, "min")))
+MOMENTS = st.none() | st.integers(0, 86_400).map(
     lambda s: (pd.Timestamp("2026-01-01") + pd.Timedelta(s, "s")).isoformat()
 )
 
