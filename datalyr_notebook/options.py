@@ -76,6 +76,22 @@ def epoch_us(moment: pd.Timestamp) -> int:
     return int(moment.tz_localize(None).to_datetime64().astype("datetime64[us]").astype(np.int64))
 
 
+def day(step: str, option: str, given: object) -> dt.date | None:
+    """A day in ISO 8601, or None; the day after it must exist as well.
+
+    >>> day("explore", "since", "2026-01-31")
+    datetime.date(2026, 1, 31)
+    """
+    if given is None:
+        return None
+    try:
+        read = dt.date.fromisoformat(given)  # type: ignore[arg-type]
+        pd.Timestamp(read) + pd.Timedelta(days=1)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(step, option, given, "None or a day such as '2026-01-31'") from None
+    return read
+
+
 def instant(step: str, option: str, given: object, *, also: str = "None or ") -> pd.Timestamp:
     """A moment in UTC; without a zone it is taken as UTC, a date alone as its first instant.
 

@@ -160,3 +160,13 @@ def text_rank(values: pd.Series) -> Ints:
     number, _ = pd.factorize(values.astype(object), sort=True)
     rank: Ints = np.where(number < 0, np.iinfo(np.int64).max, number)
     return rank
+
+
+def within(time: Ints, begin: int | None, end: int | None) -> Flags:
+    """Which times (microseconds) stand between the two, both included; a missing time never does."""
+    flags: Flags = time > np.iinfo(np.int64).min
+    if begin is not None:
+        flags &= time >= begin
+    if end is not None:
+        flags &= time <= end
+    return flags

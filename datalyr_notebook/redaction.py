@@ -175,16 +175,7 @@ class Redaction:
 
     def _cell(self, column: str, value: object) -> object:
         """A value that is no text: within a dict or list the values go, and the keys stay."""
-        if value is None:
-            return None
-        if isinstance(value, Mapping):
-            return {
-                self._scrubbed(str(key)): self._inner(str(key), one, hidden=self._touches(column))
-                for key, one in value.items()
-            }
-        if isinstance(value, list | tuple | np.ndarray):
-            return [self._inner(column, one, hidden=self._touches(column)) for one in value]
-        return HIDDEN if self._touches(column) else value
+        return None if value is None else self._inner(column, value, hidden=self._touches(column))
 
     def _inner(self, key: str, value: object, *, hidden: bool) -> object:
         if self.names is not None:
@@ -193,7 +184,7 @@ class Redaction:
             return {
                 self._scrubbed(str(inner)): self._inner(str(inner), one, hidden=hidden) for inner, one in value.items()
             }
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | np.ndarray):
             return [self._inner(key, one, hidden=hidden) for one in value]
         if hidden:
             return HIDDEN

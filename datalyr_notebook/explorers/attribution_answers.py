@@ -84,6 +84,8 @@ class Earned:
     """Their places among the result's conversions; the most credit first, then the earlier one."""
     credit: Floats
     """What the groups earned of each; NaN where the model says nothing of a single conversion."""
+    table: pd.DataFrame
+    """They themselves, in the columns of ``find_conversions``."""
 
 
 class AttributionAnswers:
@@ -160,9 +162,10 @@ class AttributionAnswers:
             earns = (journeys.per_path(places.astype(np.float64)) > 0) | alone
             credit = np.full(len(earns), np.nan)
         at = np.flatnonzero(earns)
-        table = result.conversions.iloc[at][["timestamp", "conversion_id"]].assign(credit=-credit[at])
-        inorder = table.reset_index(drop=True).sort_values(["credit", "timestamp", "conversion_id"]).index.to_numpy()
-        return Earned(at[inorder], credit[at[inorder]])
+        table = result.conversions.iloc[at].reset_index(drop=True)
+        keys = table[["timestamp", "conversion_id"]].assign(credit=-credit[at])
+        inorder = keys.sort_values(["credit", "timestamp", "conversion_id"]).index.to_numpy()
+        return Earned(at[inorder], credit[at[inorder]], table.iloc[inorder].reset_index(drop=True))
 
     def groups_of_bar(self, bar: int, metric: str) -> Ints:
         """The touch groups that stand in a bar."""
@@ -177,10 +180,7 @@ class AttributionAnswers:
 
     def conversions(self, earned: Earned) -> pd.DataFrame:
         """Those conversions as they may be shown."""
-        table = (
-            self.found.result.conversions.iloc[earned.conversion].reset_index(drop=True).assign(credit=earned.credit)
-        )
-        table = self.source.redaction.table(table)
+        table = self.source.redaction.table(earned.table.assign(credit=earned.credit))
         shown = pd.DataFrame({"time (UTC)": table["timestamp"].dt.strftime("%Y-%m-%d %H:%M")})
         names = {"kind": "conversion", "value": "value", "credit": "credit", "order_id": "order", "person_id": "person"}
         return shown.assign(**{title: table[name] for name, title in names.items()})
@@ -191,9 +191,8 @@ class AttributionAnswers:
 
     def explained(self, earned: Earned, place: int) -> CreditExplanation:
         """Why the credit of one of them went where it went, as it may be shown."""
-        result = self.found.result
-        conversion_id = result.conversions["conversion_id"].iloc[earned.conversion[place]]
-        return masked(result.explain(conversion_id), self.source.redaction)
+        conversion_id = earned.table["conversion_id"].iloc[place]
+        return masked(self.found.result.explain(conversion_id), self.source.redaction)
 
     # Stages.
 

@@ -218,24 +218,13 @@ def _lookback_text(given: object) -> str:
 
 def _between(since: object, until: object) -> tuple[str | None, str | None] | None:
     """Days, the last one among them, as the moments that ``attribute`` takes."""
-    first, last = _day("since", since), _day("until", until)
+    first, last = options.day(STEP, "since", since), options.day(STEP, "until", until)
     if first is None and last is None:
         return None
     if first is not None and last is not None and first > last:
         raise errors.OptionError(STEP, "until", until, f"the day {first} or a later one, which since= is")
     after = None if last is None else (last + dt.timedelta(days=1)).isoformat()
     return (None if first is None else first.isoformat(), after)
-
-
-def _day(option: str, given: object) -> dt.date | None:
-    if given is None:
-        return None
-    try:
-        day = dt.date.fromisoformat(given)  # type: ignore[arg-type]
-        pd.Timestamp(day) + pd.Timedelta(days=1)
-    except (TypeError, ValueError, OverflowError):
-        raise errors.OptionError(STEP, option, given, "None or a day such as '2026-01-31'") from None
-    return day
 
 
 def _one_or_list(values: Iterable[str]) -> str | list[str]:

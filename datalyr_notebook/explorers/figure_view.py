@@ -52,7 +52,7 @@ class FigureView:
 
     def mark(self, customdata: object) -> None:
         """Let the marks with this customdata stand out from the others; None: all look alike."""
-        traces = [trace for trace in self.widget.data if trace.customdata is not None]
+        traces = self._marks
         if customdata is None and all(trace.selectedpoints is None for trace in traces):
             return
         with self.widget.batch_update():
@@ -61,10 +61,15 @@ class FigureView:
                 trace.selectedpoints = None if customdata is None else at
         self.widget._repr_mimebundle_()
 
+    @property
+    def _marks(self) -> list[Any]:
+        """The traces whose marks can be chosen."""
+        return [trace for trace in self.widget.data if trace.customdata is not None]
+
     def _listen(self) -> None:
         if self._picked is None:
             return
-        traces = [trace for trace in self.widget.data if trace.customdata is not None]
+        traces = self._marks
         for trace in traces:
             trace.on_click(self._tell_clicked)
         selectable = [trace for trace in traces if trace.type in ("scatter", "bar")]
@@ -77,7 +82,6 @@ class FigureView:
             self._picked([(str(trace.name), trace.customdata[place]) for place in points.point_inds])
 
     def _tell_selected(self, *_: Any) -> None:
-        traces = [trace for trace in self.widget.data if trace.customdata is not None]
-        marks = [(str(trace.name), trace.customdata[at]) for trace in traces for at in trace.selectedpoints or ()]
+        marks = [(str(trace.name), trace.customdata[at]) for trace in self._marks for at in trace.selectedpoints or ()]
         if marks and self._picked is not None:
             self._picked(marks)

@@ -126,7 +126,7 @@ class JourneyAnswers:
             options.one_of(STEP, name, state[name], allowed)
         if state["channel"] is not None:
             options.one_of(STEP, "channel", state["channel"], self.roster.channels)
-        start, end = (_day(name, state[name]) for name in ("start", "end"))
+        start, end = (options.day(STEP, name, state[name]) for name in ("start", "end"))
         if start and end and end < start:
             raise errors.OptionError(STEP, "end", state["end"], f"a day that is not before start={start.isoformat()!r}")
         found = self._find(state).people
@@ -176,7 +176,7 @@ class JourneyAnswers:
 
     def instants(self, state: State) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
         """The first and the last instant of the days asked for, in the time zone."""
-        start, end = (_day(name, state[name]) for name in ("start", "end"))
+        start, end = (options.day(STEP, name, state[name]) for name in ("start", "end"))
         until = None if end is None else self._midnight(end + dt.timedelta(days=1)) - options.MICROSECOND
         return None if start is None else self._midnight(start), until
 
@@ -320,16 +320,6 @@ class JourneyAnswers:
             cut: Flags = mask[self.source.stitched.index.to_numpy()]
             return cut
         return conversion
-
-
-def _day(name: str, given: object) -> dt.date | None:
-    """A day as a state says it."""
-    if given is None:
-        return None
-    try:
-        return dt.date.fromisoformat(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise errors.OptionError(STEP, name, given, "None or a day such as '2026-01-31'") from None
 
 
 def _empty_figure() -> go.Figure:

@@ -16,7 +16,7 @@ from datalyr_notebook.explorers.source import RowsOf
 from datalyr_notebook.identity.matched import is_matched
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
-from datalyr_notebook.journeys.touches import touch_channels, touch_rows
+from datalyr_notebook.journeys.touches import SESSION_TIMEOUT_US, touch_channels, touch_rows
 from datalyr_notebook.journeys.visits import find_visits, is_client
 from datalyr_notebook.loading.encoding import as_text
 from datalyr_notebook.order import Flags, Floats, Ints
@@ -24,8 +24,6 @@ from datalyr_notebook.order import Flags, Floats, Ints
 ANY: Final = "any"
 YES_NO: Final = (ANY, "yes", "no")
 """What a filter on a fact asks for."""
-
-_VISIT_US: Final = 30 * 60 * 1_000_000
 
 
 class Filters(NamedTuple):
@@ -135,23 +133,13 @@ class Roster:
             passes &= is_touched
         if filters.begin is not None or filters.end is not None:
             is_seen = np.zeros(len(passes) + 1, dtype=bool)
-            is_seen[self.person[within(self.time, filters.begin, filters.end)]] = True
+            is_seen[self.person[order.within(self.time, filters.begin, filters.end)]] = True
             passes &= is_seen[:-1]
         return passes
 
     def listed(self, passes: Flags) -> Ints:
         """The codes of these people as they stand: by value and events, largest first, then by name."""
         return self.standing[passes[self.standing]]
-
-
-def within(time: Ints, begin: int | None, end: int | None) -> Flags:
-    """Which times (microseconds) stand between the two, both included; a missing time never does."""
-    flags: Flags = time > np.iinfo(np.int64).min
-    if begin is not None:
-        flags &= time >= begin
-    if end is not None:
-        flags &= time <= end
-    return flags
 
 
 def _earned(
@@ -189,7 +177,7 @@ def distinct_pairs(one: order.Codes, other: order.Codes, counts: Flags) -> tuple
 
 def _touched(stitched: pd.DataFrame, person: order.Codes) -> tuple[tuple[str, ...], tuple[Ints, ...]]:
     """The channels, and whom each touched; as many pairs as there are, never a cell for each person and channel."""
-    found = touch_rows(stitched, find_visits(stitched, _VISIT_US), level="session", app_direct=False)
+    found = touch_rows(stitched, find_visits(stitched, SESSION_TIMEOUT_US), level="session", app_direct=False)
     channel = touch_channels(stitched, found)
     code = np.asarray(channel.codes, dtype=np.int32)
     channels, people = distinct_pairs(code, person[found.row], np.ones(len(code), dtype=bool))

@@ -66,10 +66,6 @@ class Source:
             return ""
         return f"These events were not stitched; they are stitched with policy {self.rule.policy!r}."
 
-    def rows(self, stitched: pd.DataFrame, places: Ints) -> pd.DataFrame:
-        """The rows of the table behind these places of a stitched table, in the table's order, with its index."""
-        return self.given.iloc[np.sort(stitched.index.to_numpy()[places])]
-
 
 class RowsOf:
     """Which rows each person has, found once: places by the person's code.

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import options, order, schema
-from datalyr_notebook.figures.timeline_parts import KINDS, LINK_EVENTS, conversion_of
+from datalyr_notebook import order, schema
+from datalyr_notebook.figures.timeline_marks import category_of
+from datalyr_notebook.figures.timeline_parts import KINDS, MOST_MARKS, conversion_of, played
 from datalyr_notebook.journeys.conversions import Conversion, ConversionRows, conversion_kinds, conversion_rows
-from datalyr_notebook.journeys.touches import SESSION_TIMEOUT, TouchRows, touch_channels, touch_rows
+from datalyr_notebook.journeys.touches import SESSION_TIMEOUT_US, TouchRows, touch_channels, touch_rows
 from datalyr_notebook.journeys.visits import find_visits, is_client
 from datalyr_notebook.order import Flags, Floats, Ints, Texts
 
@@ -34,8 +35,6 @@ JOURNEY_WALL: Final = (
 
 MOST_PEOPLE: Final = 100
 """Rows that a figure has room for."""
-MOST_MARKS: Final = 5_000
-"""SVG marks a browser draws in under half a second."""
 
 _DAY_US: Final = 86_400_000_000
 _PATH: Final = 30
@@ -88,8 +87,7 @@ def find_parts(
     # What only other people have, hundreds of thousands of ids, would be carried through every step.
     coded = [name for name in events.columns if isinstance(events[name].dtype, pd.CategoricalDtype)]
     events = events.assign(**{name: events[name].cat.remove_unused_categories() for name in coded})
-    timeout_us = options.microseconds("journey_wall", "session_timeout", SESSION_TIMEOUT)
-    visits = find_visits(events, timeout_us)
+    visits = find_visits(events, SESSION_TIMEOUT_US)
     counts = conversion_of(conversion, stitched, mine)
     # Without their currencies amounts stay as they came.
     priced = events if adds_up or rates is not None else events.drop(columns="currency", errors="ignore")
@@ -100,7 +98,7 @@ def find_parts(
         refunds="net",
         refund_events=("refund",),
         rates=rates,
-        timeout_us=timeout_us,
+        timeout_us=SESSION_TIMEOUT_US,
     )
     first, last = order.span(order.microseconds(events), person, len(persons))
     touches = touch_rows(events, visits, level="session", app_direct=False)
@@ -123,12 +121,7 @@ def find_marks(parts: Parts, people: Ints, anchor: Ints) -> pd.DataFrame:
     row_of = np.full(parts.people, -1, dtype=np.int64)
     row_of[people] = np.arange(len(people))
     touches, orders, events = parts.touches, parts.conversions, parts.events
-    is_link = order.is_named(events, LINK_EVENTS)
-    is_plain = ~is_link
-    is_plain[touches.row] = is_plain[orders.row] = False
-    played = (np.flatnonzero(is_plain), np.flatnonzero(is_link), touches.row, orders.row)
-    event, where = np.concatenate(played), np.concatenate([*played[:3], orders.where])
-    kind = np.repeat(np.arange(len(KINDS)), [len(part) for part in played])
+    kind, event, where = played(events, touches, orders)
     told = pd.DataFrame({"event": event, "where": where, "kind": kind, "row": row_of[parts.person[event]]})
     channel, currency = (np.full(len(told), None, dtype=object) for _ in range(2))
     channel[kind == KINDS.index("touch")] = np.asarray(parts.channel, dtype=object)
@@ -144,15 +137,15 @@ def find_marks(parts: Parts, people: Ints, anchor: Ints) -> pd.DataFrame:
     time = order.microseconds(events)[event]
     whole = events.reindex(columns=["person_id", "event_name", "anonymous_id", "event_id"])
     marks = told.assign(
-        **{name: _category(whole[name].iloc[event]) for name in ("person_id", "event_name")},
-        anonymous_id=_category(whole["anonymous_id"].iloc[where]),
+        **{name: category_of(whole[name].iloc[event].astype(object)) for name in ("person_id", "event_name")},
+        anonymous_id=category_of(whole["anonymous_id"].iloc[where].astype(object)),
         kind=pd.Categorical(np.array(KINDS, dtype=object)[told["kind"].to_numpy()], categories=list(KINDS)),
         timestamp=order.timestamps(time),
         days=(time - anchor[parts.person[event]]) / _DAY_US,
         device=_devices(parts)[where],
         event_id=whole["event_id"].iloc[event].to_numpy(dtype=object),
-        channel=_category(told["channel"]),
-        currency=_category(told["currency"]),
+        channel=category_of(told["channel"]),
+        currency=category_of(told["currency"]),
     )
     return schema.typed(marks, JOURNEY_WALL)
 
@@ -181,12 +174,6 @@ def _devices(parts: Parts) -> Ints:
     number = np.zeros(len(device), dtype=np.int64)
     number[rows] = owner.groupby(owner).cumcount().to_numpy()[pairs] + 1
     return number
-
-
-def _category(texts: pd.Series) -> pd.Categorical:
-    """Texts as a category of those that occur, in order of appearance."""
-    codes, categories = pd.factorize(texts.astype(object))
-    return pd.Categorical.from_codes(codes, categories=pd.Index(categories, dtype=object))
 
 
 def _count(parts: Parts) -> list[Floats]:

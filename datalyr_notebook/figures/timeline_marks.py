@@ -98,7 +98,7 @@ def marks_table(rows: pd.DataFrame, parts: Parts, shown: Mapping[str, Texts], re
     time = rows["timestamp"].iloc[parts.row].reset_index(drop=True).dt.as_unit("us")
     since = _since(rows, parts.row)
     texts = ("anonymous_id", "channel", *_OF_EVIDENCE, "event_name", "user_id", "person_via", "session_id")
-    columns: dict[str, Any] = {name: _category(shown[name]) for name in texts}
+    columns: dict[str, Any] = {name: category_of(shown[name]) for name in texts}
     columns |= {
         "lane": lane,
         "kind": pd.Categorical.from_codes(parts.kind, dtype=distinct_dtype(pd.Index(KINDS, dtype=object))),
@@ -182,7 +182,7 @@ def _labels(kind: Ints, value: Floats, shown: Mapping[str, Texts]) -> list[str]:
     return labels
 
 
-def _category(values: Texts) -> pd.Categorical:
+def category_of(values: Texts | pd.Series) -> pd.Categorical:
     """Texts as a category whose categories stand in order of appearance."""
     codes, categories = pd.factorize(values)
     return pd.Categorical.from_codes(codes, dtype=distinct_dtype(pd.Index(categories, dtype=object)))

@@ -12,7 +12,7 @@ import pandas as pd
 from datalyr_notebook import errors, order
 from datalyr_notebook.figures.timeline_lanes import homes_of
 from datalyr_notebook.journeys.conversions import Conversion, ConversionRows, conversion_kinds, conversion_rows
-from datalyr_notebook.journeys.touches import TouchRows, touch_rows
+from datalyr_notebook.journeys.touches import SESSION_TIMEOUT_US, TouchRows, touch_rows
 from datalyr_notebook.journeys.visits import Visits, find_visits
 from datalyr_notebook.order import Floats, Ints
 
@@ -22,8 +22,6 @@ LINK_EVENTS: Final = ("$identify", "$alias", "$web_attribution_matched", "$web_a
 
 MOST_MARKS: Final = 5_000
 """SVG marks a browser draws in under half a second."""
-
-_VISIT_US: Final = 30 * 60 * 1_000_000
 
 
 class Parts(NamedTuple):
@@ -53,22 +51,29 @@ class Parts(NamedTuple):
 def find_parts(rows: pd.DataFrame, conversion: Conversion | None) -> Parts:
     """The parts that one person's events play; ``rows`` in the order of events.
 
-    A touch or conversion is no plain event, nor is what says whose device it is. ``conversion`` None:
-    nothing counts. An order stands on the device of its client copy.
+    ``conversion`` None: nothing counts. An order stands on the device of its client copy.
     """
-    visits = find_visits(rows, _VISIT_US)
+    visits = find_visits(rows, SESSION_TIMEOUT_US)
     touches = touch_rows(rows, visits, level="session", app_direct=False)
     orders = _orders(rows, visits, conversion)
+    kind, row, where = played(rows, touches, orders)
+    counts = (len(touches.row), len(orders.row))
+    found = np.concatenate([np.full(len(row) - sum(counts), -1), *(np.arange(count) for count in counts)])
+    parts_found = Parts(kind, row, where, found, visits.number[where], homes_of(rows)[where], touches, orders)
+    return parts_found.take(np.lexsort((kind, row)))
+
+
+def played(rows: pd.DataFrame, touches: TouchRows, orders: ConversionRows) -> tuple[Ints, Ints, Ints]:
+    """Each part's place in ``KINDS``, its event, and the row that tells its device; kind by kind.
+
+    A touch or conversion is no plain event, nor is what says whose device it is.
+    """
     is_link = order.is_named(rows, LINK_EVENTS)
     is_plain = ~is_link
     is_plain[touches.row] = is_plain[orders.row] = False
     parts = (np.flatnonzero(is_plain), np.flatnonzero(is_link), touches.row, orders.row)
-    sizes = [len(part) for part in parts]
-    kind, row = np.repeat(np.arange(len(KINDS)), sizes), np.concatenate(parts)
-    where = np.concatenate([*parts[:3], orders.where])
-    found = np.concatenate([np.full(sum(sizes[:2]), -1), *(np.arange(size) for size in sizes[2:])])
-    parts_found = Parts(kind, row, where, found, visits.number[where], homes_of(rows)[where], touches, orders)
-    return parts_found.take(np.lexsort((kind, row)))
+    kind = np.repeat(np.arange(len(KINDS)), [len(part) for part in parts])
+    return kind, np.concatenate(parts), np.concatenate([*parts[:3], orders.where])
 
 
 def conversion_of(conversion: Conversion, stitched: pd.DataFrame, mine: Ints) -> Conversion | None:
@@ -148,7 +153,7 @@ def _orders(rows: pd.DataFrame, visits: Visits, conversion: Conversion | None) -
     kinds = conversion_kinds(rows, np.zeros(len(rows), dtype=bool) if conversion is None else conversion)
     options: dict[str, Any] = {"kinds": kinds, "refund_events": ("refund",), "rates": None}
     try:
-        return conversion_rows(rows, visits, refunds="net", timeout_us=_VISIT_US, **options)
+        return conversion_rows(rows, visits, refunds="net", timeout_us=SESSION_TIMEOUT_US, **options)
     except errors.CurrencyError:
         blank = rows.drop(columns="currency")
-        return conversion_rows(blank, visits, refunds="ignore", timeout_us=_VISIT_US, **options)
+        return conversion_rows(blank, visits, refunds="ignore", timeout_us=SESSION_TIMEOUT_US, **options)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import errors, options, order
+from datalyr_notebook import errors, options, order, schema
 from datalyr_notebook.figures.timeline_axis import Axis, compressed_axis, find_zone, true_axis
 from datalyr_notebook.figures.timeline_hover import chosen_values
 from datalyr_notebook.figures.timeline_links import Link, find_links
@@ -56,6 +56,12 @@ class View:
     start: pd.Timestamp | None
     end: pd.Timestamp | None
     stitching: str
+
+    @property
+    def window_us(self) -> tuple[int | None, int | None]:
+        """``start`` and ``end`` in microseconds."""
+        begin, end = (None if one is None else options.epoch_us(one) for one in (self.start, self.end))
+        return begin, end
 
     @classmethod
     def of(
@@ -109,7 +115,7 @@ class Timeline:
     @property
     def table(self) -> pd.DataFrame:
         """The rows that are drawn: the columns of ``TIMELINE``, then the chosen ones that it has not."""
-        names = [column.name for column in TIMELINE]
+        names = schema.names(TIMELINE)
         more = {name: pd.Series(values, dtype=object) for name, values in self.chosen.items() if name not in names}
         return self.marks[names].assign(**more)
 
@@ -131,7 +137,7 @@ def timeline_of(
     counts = None if conversion is None else cut_masks(conversion, timed[inorder], whole)
     parts = find_parts(rows, counts)
     moment = order.microseconds(rows)
-    parts = parts.take(_is_inside(moment[parts.row], view))
+    parts = parts.take(order.within(moment[parts.row], *view.window_us))
     time = moment[parts.row]
     axis, place = GAPS[view.gaps](time, view.zone, view.tz)
     drawn = thin(place, parts.home, parts.kind)
@@ -160,16 +166,6 @@ def _narrowed(rows: pd.DataFrame) -> pd.DataFrame:
         if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) > len(rows)
     ]
     return rows.assign(**{name: in_order(rows[name]) for name in wide})
-
-
-def _is_inside(moment: Ints, view: View) -> order.Flags:
-    """Which moments are drawn: both ends belong to the window."""
-    inside = np.ones(len(moment), dtype=bool)
-    if view.start is not None:
-        inside &= moment >= options.epoch_us(view.start)
-    if view.end is not None:
-        inside &= moment <= options.epoch_us(view.end)
-    return inside
 
 
 def _since_places(marks: pd.DataFrame, time: Ints, place: Floats, axis: Axis) -> Floats:

@@ -26,6 +26,7 @@ BORROWED = ("$web_attribution_matched", "$web_attribution_merged")
 """Events that lend an app the click of a web visit, which already is that touch."""
 
 SESSION_TIMEOUT = "30min"
+SESSION_TIMEOUT_US = int(pd.Timedelta(SESSION_TIMEOUT) // options.MICROSECOND)
 _EVIDENCE = ("source", "medium", "campaign", "term", "content", "click_id", "click_id_type")
 
 
