@@ -11,6 +11,9 @@ import ipywidgets as widgets
 
 from datalyr_notebook.figures.theme import shortened
 
+NOTHING: Final = ""
+"""None as the value of an option: a widget whose value is None shows a blank, whatever it offers."""
+
 _NARROW: Final = {"width": "max-content", "min_width": "120px"}
 _LABEL: Final = {"description_width": "initial"}
 
@@ -48,8 +51,20 @@ def option_text(value: object) -> str:
 
 
 def dropdown(label: str, options: Iterable[Any]) -> Control:
-    """One of several."""
-    return Control(widgets.Dropdown(description=label, options=pairs(options), layout=_NARROW, style=_LABEL))
+    """One of several; None may be one of them, and is ``NOTHING`` in the widget.
+
+    >>> control = dropdown("Channel", [None, "Email"])
+    >>> control.show(None)
+    >>> control.widget.label, control.value
+    ('any', None)
+    """
+    offered = [(shown, _written(meant)) for shown, meant in pairs(options)]
+    widget = widgets.Dropdown(description=label, options=offered, layout=_NARROW, style=_LABEL)
+    return Control(widget, read=lambda value: None if value == NOTHING else value, write=_written)
+
+
+def _written(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    return NOTHING if value is None else value
 
 
 def several(label: str, options: Iterable[str], *, rows: int = 5) -> Control:

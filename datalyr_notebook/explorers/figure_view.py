@@ -6,10 +6,15 @@ A FigureWidget carries five megabytes of JavaScript, so an explorer has one and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
+
+from datalyr_notebook.figures.theme import INK
+
+_PALE: Final = {"marker": {"opacity": 0.4}, "textfont": {"color": INK}}
+"""How marks look beside a chosen one; their labels stay as they are."""
 
 Picked = Callable[[list[tuple[str, Any]]], None]
 """What is called with the marks that were clicked or selected: of each its trace's name and its customdata."""
@@ -28,7 +33,7 @@ class FigureView:
         self._picked = picked
         # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
         # is finished first and wrapped last.
-        self.widget = go.FigureWidget(figure)
+        self.widget = go.FigureWidget(figure.update_layout(autosize=True))
         self._shown = figure
         self._listen()
 
@@ -36,7 +41,7 @@ class FigureView:
         """Replace everything that is drawn; the figure that is shown already stays, with the reader's zoom."""
         if figure is self._shown:
             return
-        self._shown = figure
+        self._shown = figure.update_layout(autosize=True)
         widget = self.widget
         stale = [
             key for key in widget.layout.to_plotly_json() if figure.layout[key] is None or key not in figure.layout
@@ -52,27 +57,32 @@ class FigureView:
 
     def mark(self, customdata: object) -> None:
         """Let the marks with this customdata stand out from the others; None: all look alike."""
-        traces = self._marks
+        traces = self._selectable
         if customdata is None and all(trace.selectedpoints is None for trace in traces):
             return
         with self.widget.batch_update():
             for trace in traces:
                 at = np.flatnonzero(np.asarray(trace.customdata) == customdata).tolist()
                 trace.selectedpoints = None if customdata is None else at
+                trace.unselected = _PALE
         self.widget._repr_mimebundle_()
 
     @property
     def _marks(self) -> list[Any]:
-        """The traces whose marks can be chosen."""
+        """The traces whose marks tell what they are."""
         return [trace for trace in self.widget.data if trace.customdata is not None]
+
+    @property
+    def _selectable(self) -> list[Any]:
+        """Those of them whose marks can be shown as chosen."""
+        return [trace for trace in self._marks if trace.type in ("scatter", "bar")]
 
     def _listen(self) -> None:
         if self._picked is None:
             return
-        traces = self._marks
-        for trace in traces:
+        for trace in self._marks:
             trace.on_click(self._tell_clicked)
-        selectable = [trace for trace in traces if trace.type in ("scatter", "bar")]
+        selectable = self._selectable
         if selectable:
             # A selection is told trace by trace, in order: with the last one all of it is known.
             selectable[-1].on_selection(self._tell_selected)
@@ -82,6 +92,7 @@ class FigureView:
             self._picked([(str(trace.name), trace.customdata[place]) for place in points.point_inds])
 
     def _tell_selected(self, *_: Any) -> None:
-        marks = [(str(trace.name), trace.customdata[at]) for trace in self._marks for at in trace.selectedpoints or ()]
+        traces = self._selectable
+        marks = [(str(trace.name), trace.customdata[at]) for trace in traces for at in trace.selectedpoints or ()]
         if marks and self._picked is not None:
             self._picked(marks)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from datalyr_notebook import schema
 from datalyr_notebook.explorers import journey_answers
-from datalyr_notebook.explorers.controls import date, dropdown, text
+from datalyr_notebook.explorers.controls import NOTHING, date, dropdown, text
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
 from datalyr_notebook.explorers.journey_answers import MOST_LISTED, JourneyAnswers
 from datalyr_notebook.explorers.journey_details import EventDetails, event_details
@@ -112,6 +112,8 @@ class JourneyExplorer(Explorer):
     def _arranged(self) -> list[widgets.Widget]:
         who = ("search", "person")
         top = [*(self.controls[name].widget for name in who), self.previous_button, self.next_button, self.undo_button]
+        for button in top[len(who) :]:
+            button.layout.width = "auto"
         rest = [control.widget for name, control in self.controls.items() if name not in who]
         self.event_table.layout = {"flex": "3 1 420px", "min_width": "0", "max_height": "420px", "overflow": "auto"}
         self.details_view.layout = {"flex": "2 1 320px", "min_width": "0", "max_height": "420px", "overflow": "auto"}
@@ -130,7 +132,7 @@ class JourneyExplorer(Explorer):
         people, person = self.answers.labels(), self._state["person"]
         if person is not None and person not in self.answers.listed:
             people.append((self.answers.label(person), person))
-        self.controls["person"].widget.options = people or [("nobody", None)]
+        self.controls["person"].widget.options = people or [("nobody", NOTHING)]
 
     def _refreshed(self) -> None:
         person = self._state["person"]

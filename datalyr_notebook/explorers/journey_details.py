@@ -35,6 +35,8 @@ _DEEPEST: Final = 4
 """Levels of nested properties that become fields of their own."""
 _TOLD: Final = ("timestamp", "event_name", "person_id", "person_via", "person_since")
 """Columns that the headline and the evidence tell."""
+_WRAPS: Final = {"left": "overflow-wrap:anywhere;min-width:110px", "right": "white-space:nowrap"}
+"""Texts may break anywhere, numbers never."""
 _FITTED: Final = (
     "Each model's share of this conversion, over 90 days. Models that learn from everybody's paths "
     "(markov, shapley) are in attribute(stitched, model=[...])."
@@ -58,11 +60,16 @@ class EventDetails:
     @property
     def html(self) -> str:
         """All of it as HTML; every text is escaped."""
-        credit = _table_html("Credit", self.credit, self.remark) if self.remark else ""
+        credit = self.credit
+        if len(credit):
+            # Models as rows: their names are long, and a journey has few channels.
+            credit = credit.set_index("channel").T.rename_axis("model").reset_index()
+        told = _table_html("Credit", credit, self.remark) if self.remark else ""
         evidence = f"<p style='margin:6px 0'>{html.escape(self.evidence)}</p>"
         more = f"The first {MOST_FIELDS} of {len(self.fields):,} fields." if len(self.fields) > MOST_FIELDS else ""
         fields = _table_html("What it said", self.fields.head(MOST_FIELDS), more)
-        return f"<p style='margin:0'><b>{html.escape(self.headline)}</b></p>{evidence}{credit}{fields}"
+        headline = f"<p style='margin:0'><b>{html.escape(self.headline)}</b></p>"
+        return f"<div style='line-height:1.4'>{headline}{evidence}{told}{fields}</div>"
 
 
 def event_details(
@@ -183,17 +190,16 @@ def _table_html(headline: str, table: pd.DataFrame, remark: str) -> str:
     """A table in which every text is escaped; a remark below it."""
     sides = ["right" if is_numeric(table.iloc[:, place]) else "left" for place in range(len(table.columns))]
     head = "".join(
-        f"<th scope='col' style='text-align:{side}'>{html.escape(str(name).replace('_', ' '))}</th>"
+        f"<th scope='col' style='text-align:{side};padding-right:8px'>{html.escape(str(name).replace('_', ' '))}</th>"
         for name, side in zip(table.columns, sides, strict=True)
     )
     body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td style='text-align:{side};overflow-wrap:anywhere'>{html.escape(shown_cell(cell, _LONGEST))}</td>"
-            for cell, side in zip(cells, sides, strict=True)
-        )
-        + "</tr>"
-        for cells in table.itertuples(index=False, name=None)
+        f"<tr>{''.join(map(_cell_html, cells, sides))}</tr>" for cells in table.itertuples(index=False, name=None)
     )
     told = f"<p style='margin:2px 0 8px'>{html.escape(remark)}</p>" if remark else ""
     return headed(headline, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>" if len(table) else "") + told
+
+
+def _cell_html(cell: object, side: str) -> str:
+    style = f"text-align:{side};{_WRAPS[side]};padding:1px 8px 1px 0"
+    return f"<td style='{style}'>{html.escape(shown_cell(cell, _LONGEST))}</td>"

@@ -169,6 +169,16 @@ def test_the_best_fifty_reach_the_browser_and_the_rest_is_counted(size: int) -> 
     assert explorer.person.value == f"device_{size - 1:03}"
 
 
+def test_any_channel_and_nobody_are_shown_as_such(explorer: JourneyExplorer) -> None:
+    explorer.channel.value = "Paid Search"
+    explorer.undo()
+    assert (explorer.channel.label, explorer.channel.index, explorer.state["channel"]) == ("any", 0, None)
+    explorer.channel.value = None
+    assert explorer.channel.label == "any"
+    explorer.state = {"search": "nobody at all"}
+    assert (explorer.person.label, explorer.person.index) == ("nobody", 0)
+
+
 # Choosing events.
 
 
@@ -317,7 +327,7 @@ def test_a_person_may_be_named_by_any_id_of_theirs() -> None:
 def test_nobody_matches_and_the_sentence_says_which_filter_to_loosen(explorer: JourneyExplorer) -> None:
     explorer.state = {"search": "ann", "cross_device": "yes"}
     assert explorer.sentence == "0 of 3 people match. There would be 1 without search, 1 without cross_device."
-    assert (explorer.state["person"], explorer.person.value, len(explorer.data())) == (None, None, 0)
+    assert (explorer.state["person"], explorer.person.label, len(explorer.data())) == (None, "nobody", 0)
     assert explorer.next_button.disabled
     assert (drawn(explorer), len(explorer.selection), explorer.event_table.rows) == (0, 0, [])
     explorer.state = {"search": "ann", "cross_device": "yes", "converted": "no"}
