@@ -267,6 +267,18 @@ LINKS_AT_RISK: Final = (
     Column("credit_moved", "float64", "how much credit would change its group"),
 )
 
+IDENTITY_ATTENTION: Final = (
+    Column("reason", "category", "super-node, e-mail twins, shared device, link at risk, most value"),
+    Column("id", "str", "what deserves a look"),
+    Column("id_kind", "category", "device, user, trait (a value of it), person"),
+    Column("person_id", "str", "the person to look at: of those concerned the one with most of its events"),
+    Column("people", "int64", "how many persons are concerned"),
+    Column("events", "int64", "events with this id; of a link those that would have another owner without it"),
+    Column("value", "float64", "the conversions of the persons concerned; of a link those whose credit would move"),
+    Column("why", "str", "what was found, in one sentence without an id"),
+)
+"""What deserves a look; reason by reason in turn, the most value first."""
+
 STITCH_SCORE: Final = (
     Column("policy", "category", ""),
     Column("hidden", "int64", "events whose login was hidden"),

@@ -184,8 +184,11 @@ def find_shown_person(step: str, stitched: pd.DataFrame, asked: object, redactio
 
 def _original_links(links: pd.DataFrame, redaction: Redaction) -> pd.DataFrame:
     """Links whose ids may be masked ones, with the ids themselves."""
-    named = [name for name in ("id", "other_id") if isinstance(links, pd.DataFrame) and name in links.columns]
-    return links.assign(**{name: links[name].map(redaction.original) for name in named}) if named else links
+    if not isinstance(links, pd.DataFrame) or not redaction.masks:
+        return links
+    named = [name for name in ("id", "other_id") if name in links.columns]
+    ids = {name: pd.Series([redaction.original(one) for one in links[name]], index=links.index) for name in named}
+    return links.assign(**ids)
 
 
 def _route(graph: PersonGraph) -> list[Line]:

@@ -93,8 +93,8 @@ def find_person_graph(
     nodes = _nodes(part, members, links, own, mine)
     evidence = in_order(link_table(part, members, links).assign(is_taken=is_taken[ending]))
     rows = _with_traits(evidence)
-    traits = _trait_nodes(rows)
-    nodes = pd.concat([nodes, traits]) if len(traits) else nodes
+    if (rows["other_kind"] == "trait").any():
+        nodes = pd.concat([nodes, _trait_nodes(rows)])
     kept = nodes.sort_values(["rank", "events", "key"], ascending=[True, False, True]).head(MOST_NODES)
     drawn = rows[rows["start"].isin(kept["key"]) & rows["end"].isin(kept["key"])]
     column = _columns(kept, drawn)

@@ -80,7 +80,7 @@ def find_trusted(
     heavy: dict[int, int] = {}
     if rule.merge_on:
         links = find_device_links(events, members, aliases, np.flatnonzero(is_evidence))
-        heavy = _heavy(links, members, rule.max_devices_per_user)
+        heavy = heavy_users(links, members, rule.max_devices_per_user)
     most = rule.max_ids_per_trait_value
     return find_trait_merges(events, members, rule.merge_on, most, blocked=rule.blocked, crowds=heavy), heavy
 
@@ -91,7 +91,7 @@ def with_graph(events: pd.DataFrame, collected: Collected, rule: StitchRule) -> 
     links = find_device_links(events, members, collected.aliases, np.flatnonzero(collected.is_evidence))
     users = _users_of_device(links, canon, len(members.devices))
     crowded = np.flatnonzero(users > rule.max_users_per_device)
-    heavy = _heavy(links, members, rule.max_devices_per_user)
+    heavy = heavy_users(links, members, rule.max_devices_per_user)
     is_heavy = np.zeros(len(members.users), dtype=bool)
     is_heavy[list(heavy)] = True
     graph = find_graph(
@@ -116,7 +116,7 @@ def find_evidence(members: Members) -> Flags:
     return flags
 
 
-def _heavy(links: DeviceLinks, members: Members, most_devices: int) -> dict[int, int]:
+def heavy_users(links: DeviceLinks, members: Members, most_devices: int) -> dict[int, int]:
     """The users that were named on more devices than the limit, and on how many."""
     counts = np.bincount(links.user, minlength=len(members.users))
     return {user: int(counts[user]) for user in np.flatnonzero(counts > most_devices).tolist()}

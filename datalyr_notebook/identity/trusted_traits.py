@@ -113,7 +113,7 @@ def find_trait_merges(
     unsaid: list[str] = []
     names = members.users
     for trait in merge_on:
-        held = _first_held(events, members, trait, blocked)
+        held = first_held(events, members, trait, blocked)
         unsaid += [] if held else [trait]
         for value, users in held.items():
             if len(users) > max_ids:
@@ -129,26 +129,7 @@ def find_trait_merges(
     return Trusted(merges, too_common, tuple(unsaid))
 
 
-def find_holders(events: pd.DataFrame, members: Members, merge_on: tuple[str, ...]) -> Ints:
-    """Users who share a value of a trusted trait, however common it is: pairs of their codes, one a row."""
-    pairs = [
-        (first, user)
-        for trait in merge_on
-        for first, *others in _first_held(events, members, trait, BlockList()).values()
-        for user in others
-    ]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def _whole(numbers: Sequence[int]) -> Ints:
-    return np.array(numbers, dtype=np.int64)
-
-
-def _objects(values: Sequence[object]) -> Objects:
-    return np.array(values, dtype=object)
-
-
-def _first_held(events: pd.DataFrame, members: Members, trait: str, blocked: BlockList) -> dict[str, dict[int, int]]:
+def first_held(events: pd.DataFrame, members: Members, trait: str, blocked: BlockList) -> dict[str, dict[int, int]]:
     """For each value of a trait the users who had it, and since when (microseconds)."""
     held: dict[str, dict[int, int]] = {}
 
@@ -170,3 +151,22 @@ def _first_held(events: pd.DataFrame, members: Members, trait: str, blocked: Blo
         for user in np.flatnonzero(is_address & (seen != np.iinfo(np.int64).max)).tolist():
             note(members.users[user], user, int(seen[user]))
     return held
+
+
+def find_holders(events: pd.DataFrame, members: Members, merge_on: tuple[str, ...]) -> Ints:
+    """Users who share a value of a trusted trait, however common it is: pairs of their codes, one a row."""
+    pairs = [
+        (first, user)
+        for trait in merge_on
+        for first, *others in first_held(events, members, trait, BlockList()).values()
+        for user in others
+    ]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _whole(numbers: Sequence[int]) -> Ints:
+    return np.array(numbers, dtype=np.int64)
+
+
+def _objects(values: Sequence[object]) -> Objects:
+    return np.array(values, dtype=object)

@@ -133,9 +133,14 @@ def tables(
     one = crediting.credit(before, kept)
     with repeated():
         other = crediting.credit(after, kept)
-    owners, moves = find_owners(before, after), find_moves(find_shares(one), find_shares(other))
+    return tables_of(one, other, learned_by=learned_by)
+
+
+def tables_of(one: Attribution, other: Attribution, *, learned_by: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The four tables of a ``Difference`` between two results on the same rows, the former the side before."""
+    owners, moves = find_owners(one.stitched, other.stitched), find_moves(find_shares(one), find_shares(other))
     return {
-        "summary": _summary(before, owners, moves),
+        "summary": _summary(one.stitched, owners, moves),
         "people": _people(learned_by, owners, moves),
         "credit": credit_table(one.grouped_by, moves)[0],
         "conversions": _conversions(one, other, owners, moves),

@@ -101,13 +101,21 @@ def asked_links(step: str, without: pd.DataFrame, events: pd.DataFrame, rule: St
         found = "a Series" if isinstance(without, pd.Series) else found
         words = "rows of identity_links(events, rule): a table with the columns id, other_id and kind"
         raise errors.OptionError(step, "without", found, words)
+    links = links_shown(without, events, rule)
     asked = without[LINK_KEY].astype(object).drop_duplicates()
+    missing = asked[~_keys(asked).isin(_keys(links))]
+    if len(missing):
+        raise errors.UnknownLinkError(step, missing.itertuples(index=False, name=None))
+    return links
+
+
+def links_shown(asked: pd.DataFrame, events: pd.DataFrame, rule: StitchRule) -> pd.DataFrame:
+    """Those of the links that known events show under a rule, as identity_links shows them."""
     clusters = find_clusters(events, rule)
     concerned = np.flatnonzero(np.isin(clusters.row, np.concatenate(clusters.of(asked["id"]))))
     links = identity_links(part_of(events, concerned), rule)
-    shown = pd.MultiIndex.from_frame(links[LINK_KEY].astype(object))
-    wanted = pd.MultiIndex.from_frame(asked)
-    missing = asked[~wanted.isin(shown)]
-    if len(missing):
-        raise errors.UnknownLinkError(step, missing.itertuples(index=False, name=None))
-    return links[shown.isin(wanted)].reset_index(drop=True)
+    return links[_keys(links).isin(_keys(asked))].reset_index(drop=True)
+
+
+def _keys(links: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(links[LINK_KEY].astype(object))
