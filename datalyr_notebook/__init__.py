@@ -42,6 +42,7 @@ from datalyr_notebook.loading.files import read_events, write_events
 from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.loading.report import LoadReport
 from datalyr_notebook.loading.samples import load_sample
+from datalyr_notebook.studies.attention import attention
 from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
 from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 from datalyr_notebook.studies.match_rate import match_rate
@@ -54,7 +55,7 @@ from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
     from datalyr_notebook import explorers, figures
-    from datalyr_notebook.explorers import AttributionExplorer, JourneyExplorer
+    from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
 
 __version__ = "0.1.0"
 
@@ -71,6 +72,7 @@ __all__ = [
     "FirstTouch",
     "FullPath",
     "Hybrid",
+    "IdentityExplorer",
     "InverseJ",
     "JShaped",
     "JourneyExplorer",
@@ -97,6 +99,7 @@ __all__ = [
     "TimeDecay",
     "WShaped",
     "WhatIf",
+    "attention",
     "attribute",
     "channel_report",
     "compare_policies",
@@ -128,7 +131,7 @@ __all__ = [
 
 _HEAVY = ("explorers", "figures")
 """Rooms that load plotly and ipywidgets: imported when they are first asked for."""
-_EXPLORERS = ("AttributionExplorer", "JourneyExplorer")
+_EXPLORERS = ("AttributionExplorer", "IdentityExplorer", "JourneyExplorer")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module or a class)

@@ -36,7 +36,7 @@ from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from datalyr_notebook.explorers import AttributionExplorer, JourneyExplorer
+    from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -163,7 +163,7 @@ class DatalyrAccessor:
 
     @property
     def explore(self) -> ExploreAccessor:
-        """The explorers: ``df.datalyr.explore.journeys()``, ``.attribution()``."""
+        """The explorers: ``df.datalyr.explore.journeys()``, ``.identities()``, ``.attribution()``."""
         return ExploreAccessor(self._events)
 
     def __repr__(self) -> str:
@@ -304,6 +304,16 @@ class ExploreAccessor:
         from datalyr_notebook.explorers.journey import JourneyExplorer  # noqa: PLC0415  (ipywidgets loads here)
 
         return JourneyExplorer(self._events, **options)
+
+    def identities(self, **options: Any) -> IdentityExplorer:
+        """What deserves a look, who shares what with whom, and what another rule, or one link less, would change.
+
+        ``state``: that of an explorer before; ``redact=True`` masks ids and traits. Other options are those of
+        ``IdentityExplorer``.
+        """
+        from datalyr_notebook.explorers.identity import IdentityExplorer  # noqa: PLC0415  (ipywidgets loads here)
+
+        return IdentityExplorer(self._events, **options)
 
     def attribution(self, **options: Any) -> AttributionExplorer:
         """What each channel earned, under any conversion, model, lookback and policy, answered in place.

@@ -5,7 +5,7 @@ A FigureWidget carries five megabytes of JavaScript, so an explorer has one and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -55,15 +55,15 @@ class FigureView:
         # Copies what is shown to the state from which a reloaded page, a second view and Voila draw.
         widget._repr_mimebundle_()
 
-    def mark(self, customdata: object) -> None:
-        """Let the marks with this customdata stand out from the others; None: all look alike."""
+    def mark(self, customdata: Sequence[int]) -> None:
+        """Let the marks with one of these as their customdata stand out from the others; none: all look alike."""
         traces = self._selectable
-        if customdata is None and all(trace.selectedpoints is None for trace in traces):
+        if not customdata and all(trace.selectedpoints is None for trace in traces):
             return
         with self.widget.batch_update():
             for trace in traces:
-                at = np.flatnonzero(np.asarray(trace.customdata) == customdata).tolist()
-                trace.selectedpoints = None if customdata is None else at
+                at = np.flatnonzero(np.isin(np.asarray(trace.customdata), customdata)).tolist()
+                trace.selectedpoints = at if customdata else None
                 trace.unselected = _PALE
         self.widget._repr_mimebundle_()
 

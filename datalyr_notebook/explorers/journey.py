@@ -198,7 +198,7 @@ class JourneyExplorer(Explorer):
         journey, self.chosen, self.details = self.answers.journey, place, None
         with self._quietly():
             self.event_table.chosen = -1 if place is None or place >= len(self.event_table.rows) else place
-        self.figure_view.mark(place)
+        self.figure_view.mark([] if place is None else [place])
         if place is None or journey is None:
             self.details_view.value = f"<p style='margin:0'>{hint}</p>"
             return

@@ -75,8 +75,13 @@ class Crediting:
 
     def credit(self, stitched: pd.DataFrame, kept: Flags | None = None) -> Attribution:
         """The credit of stitched rows. ``kept``: of the rows of a mask of conversions these are left."""
-        conversion = self.conversion if kept is None else _of_kept_rows(self.conversion, kept)
+        conversion = self.conversion if kept is None else self.of_rows(kept)
         return attribute(stitched, conversion=conversion, model=self.model, by=self.by, **self.options)
+
+    def of_rows(self, kept: Flags) -> Conversion:
+        """The same conversions on a part of the rows."""
+        conversion: Conversion = _of_kept_rows(self.conversion, kept)
+        return conversion
 
     def one_model(self, step: str) -> None:
         """Refuse several models, and those that say nothing of a single conversion: a difference is told of each."""
