@@ -192,9 +192,14 @@ class AttributionExplorer(Explorer):
     # What is chosen.
 
     def _on_picked(self, marks: list[tuple[str, Any]]) -> None:
-        if self._state["view"] == "bars" and marks:
-            model, bar = (int(one) for one in marks[0][1])
-            self._choose(self._state["models"][model], self.answers.groups_of_bar(bar, self._state["metric"]))
+        if self._state["view"] != "bars":
+            return
+        if not marks:
+            self.picked = None
+            self._refreshed()
+            return
+        model, bar = (int(one) for one in marks[0][1])
+        self._choose(self._state["models"][model], self.answers.groups_of_bar(bar, self._state["metric"]))
 
     def _on_total(self, change: Any) -> None:  # noqa: ANN401  (traitlets' Bunch)
         if self._state["view"] == "bars" and change["new"] >= 0:

@@ -94,7 +94,7 @@ class Explorer(widgets.VBox):
         self.words, self.code = widgets.HTML(), widgets.HTML()
         self.foldout = widgets.Accordion([self.words, self.code], titles=["In words", "Code"])
         self.foldout.observe(lambda _: self._tell(), names="selected_index")
-        super().__init__(self._arranged())
+        super().__init__([*self._arranged(), self.figure_view.fit])
         self._show()
         for control in self.controls.values():
             control.widget.observe(self._on_change, names="value")
@@ -124,7 +124,7 @@ class Explorer(widgets.VBox):
         """Bring the explorer's other widgets in line with ``state`` and ``answer``."""
 
     def _on_picked(self, marks: list[tuple[str, Any]]) -> None:
-        """Marks of the figure were clicked or selected: trace names and customdata."""
+        """Marks of the figure were clicked or selected: trace names and customdata; none: they were let go."""
 
     # What analysts use.
 

@@ -6,8 +6,10 @@ A FigureWidget carries five megabytes of JavaScript, so an explorer has one and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+import anywidget
 import numpy as np
 import plotly.graph_objects as go
 
@@ -17,7 +19,14 @@ _PALE: Final = {"marker": {"opacity": 0.4}, "textfont": {"color": INK}}
 """How marks look beside a chosen one; their labels stay as they are."""
 
 Picked = Callable[[list[tuple[str, Any]]], None]
-"""What is called with the marks that were clicked or selected: of each its trace's name and its customdata."""
+"""What is called with the marks that were clicked or selected: of each its trace's name and its customdata.
+
+No mark: a double click let all of them go.
+"""
+
+
+class _Fit(anywidget.AnyWidget):
+    _esm = Path(__file__).with_name("figure_fit.js").read_text(encoding="utf-8")
 
 
 class FigureView:
@@ -34,6 +43,9 @@ class FigureView:
         # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
         # is finished first and wrapped last.
         self.widget = go.FigureWidget(figure.update_layout(autosize=True))
+        self.widget._config = {**self.widget._config, "responsive": True}
+        self.fit = _Fit()
+        """Is shown where the figure is, takes no room, and keeps the figure as wide as its cell."""
         self._shown = figure
         self._listen()
 
@@ -86,6 +98,7 @@ class FigureView:
         if selectable:
             # A selection is told trace by trace, in order: with the last one all of it is known.
             selectable[-1].on_selection(self._tell_selected)
+            selectable[-1].on_deselect(lambda *_: self._picked([]))
 
     def _tell_clicked(self, trace: Any, points: Any, _: Any) -> None:  # noqa: ANN401  (plotly's trace, Points, state)
         if points.point_inds and self._picked is not None:

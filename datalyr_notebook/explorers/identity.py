@@ -14,7 +14,7 @@ from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.explorers import identity_answers
 from datalyr_notebook.explorers.controls import checkbox, dropdown, text
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
-from datalyr_notebook.explorers.identity_answers import LOOKS, IdentityAnswers
+from datalyr_notebook.explorers.identity_answers import CREDIT, LOOKS, PEOPLE, IdentityAnswers
 from datalyr_notebook.explorers.row_table import RowTable, listed
 from datalyr_notebook.explorers.source import Source
 from datalyr_notebook.identity.policies import POLICIES
@@ -29,21 +29,11 @@ _WRAPPED: Final = {"flex_flow": "row wrap", "align_items": "center", "grid_gap":
 _TAKE, _PUT_BACK = "Take this link away", "Put this link back"
 _FINDING_COLUMNS: Final = ("reason", "id_kind", "id", "person_id", "people", "events", "value")
 _MOVED_COLUMNS: Final = ("person_before", "person_after", "devices", "events", "value", "known_from")
-_LINK_COLUMNS: Final = (
-    "kind",
-    "id",
-    "other_id",
-    "value",
-    "events",
-    "known_from",
-    "first_seen",
-    "last_seen",
-    "is_taken",
-)
+_LINK_COLUMNS: Final = ("kind", "id", "other_id", "events", "known_from", "is_taken")
 _HINTS: Final = {
     "findings": "Choose a finding to see its person's graph.",
     "links": "Choose a link, here or in the figure, and take it away to see who and how much moves.",
-    "same": "Nothing differs from how the explorer was opened: change the rule, or take a link away.",
+    "same": "No event has another owner than when the explorer was opened: change the rule, or take a link away.",
 }
 
 
@@ -100,7 +90,7 @@ class IdentityExplorer(Explorer):
         self._background: threading.Thread | None = None
         self._listed_for: tuple[str, StitchRule] | None = None
         self.findings, self.links = RowTable("What deserves a look"), RowTable("Links")
-        self.credit, self.people = RowTable("Credit as opened and now"), RowTable("Who wins or loses events")
+        self.credit, self.people = RowTable(CREDIT), RowTable(PEOPLE)
         self.take_button = widgets.Button(description=_TAKE, disabled=True, layout={"width": "auto"})
         self.put_back_button = widgets.Button(description="Put all links back", layout={"width": "auto"})
         controls = {
@@ -184,9 +174,10 @@ class IdentityExplorer(Explorer):
         self.links.show(listed(tables["Links"], _LINK_COLUMNS), note=_HINTS["links"] if len(tables["Links"]) else "")
         self.put_back_button.disabled = not state["without"]
         self._offer_link(-1)
-        credit = tables.get("Credit as opened and now", pd.DataFrame())
-        self.credit.show(credit, note="" if len(credit.columns) else _HINTS["same"])
-        self.people.show(listed(tables.get("People who win or lose events", pd.DataFrame()), _MOVED_COLUMNS))
+        has_moved = bool(self.changes.summary["events_moved"].iloc[0])
+        credit, people = (tables[name] if has_moved else pd.DataFrame() for name in (CREDIT, PEOPLE))
+        self.credit.show(credit, note="" if has_moved else _HINTS["same"])
+        self.people.show(listed(people, _MOVED_COLUMNS))
 
     def _say(self, sentence: str) -> None:
         super()._say(" ".join(part for part in (self.warning, sentence) if part))
@@ -215,12 +206,12 @@ class IdentityExplorer(Explorer):
             self._offer_link(int(change["new"]))
 
     def _on_picked(self, marks: list[tuple[str, Any]]) -> None:
-        place = int(marks[0][1])
-        link = self.answers.link_of(place)
+        place = int(marks[0][1]) if marks else None
+        link = None if place is None else self.answers.link_of(place)
         with self._quietly():
             self.links.chosen = -1 if link is None or link >= len(self.links.rows) else link
         self._offer_link(-1 if link is None else link)
-        if link is None:
+        if link is None and place is not None:
             self.picked = self.answers.rows([place])
             self.figure_view.mark([place])
 

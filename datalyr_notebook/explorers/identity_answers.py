@@ -49,6 +49,8 @@ DEFAULTS: Final[State] = {
 EVER: Final = ""
 """The ``as_of`` of all evidence, however late."""
 
+CREDIT: Final = "Credit as opened and now"
+PEOPLE: Final = "Events that changed hands"
 MOST_LISTED: Final = 50
 """Findings that are listed."""
 
@@ -110,8 +112,8 @@ class IdentityAnswers:
             changes_sentence(shown.changes, ruled.rule, 0 if shown.links is None else len(shown.links), is_new=is_new),
         )
         changed = {
-            "Credit as opened and now": self.redaction.table(shown.changes.credit),
-            "People who win or lose events": self.redaction.table(shown.changes.people.head(MOST_LISTED)),
+            CREDIT: self.redaction.table(shown.changes.credit),
+            PEOPLE: self.redaction.table(shown.changes.people.head(MOST_LISTED)),
         }
         return Answer(
             figure=_nobody_figure(told) if graph is None else draw_graph(graph),

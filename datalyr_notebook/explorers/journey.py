@@ -169,8 +169,8 @@ class JourneyExplorer(Explorer):
 
     def _on_picked(self, marks: list[tuple[str, Any]]) -> None:
         places = sorted({int(place) for _, place in marks})
-        if len(places) == 1:
-            self._choose(places[0])
+        if len(places) <= 1:
+            self._choose(places[0] if places else None)
         else:
             self._pick(places)
             self._tell_of(None, f"{len(places):,} marks are selected: their events are in .selection.")

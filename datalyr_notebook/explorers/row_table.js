@@ -65,17 +65,22 @@ function render({ model, el }) {
     const frame = document.createElement("div");
     frame.className = "datalyr-rows-frame";
     frame.append(table);
-    box.replaceChildren(frame, ...(note.textContent ? [note] : []));
+    const label = document.createElement("p");
+    label.className = "datalyr-rows-label";
+    label.textContent = model.get("label");
+    const hasRows = model.get("columns").length > 0;
+    box.replaceChildren(...(hasRows ? [label, frame] : []), ...(note.textContent ? [note] : []));
     mark(false);
   };
 
   const redraw = () => draw();
   const remark = () => mark(box.contains(document.activeElement));
-  ["change:rows", "change:columns", "change:note"].forEach((name) => model.on(name, redraw));
+  const drawn = ["change:rows", "change:columns", "change:note", "change:label"];
+  drawn.forEach((name) => model.on(name, redraw));
   model.on("change:chosen", remark);
   draw();
   return () => {
-    ["change:rows", "change:columns", "change:note"].forEach((name) => model.off(name, redraw));
+    drawn.forEach((name) => model.off(name, redraw));
     model.off("change:chosen", remark);
   };
 }
