@@ -108,7 +108,7 @@ class IdentitySides:
             found = attention(
                 stitched,
                 rule=rule,
-                conversion=crediting.of_rows(self._kept(stitched)),
+                conversion=crediting.conversion_of(self._kept(stitched)),
                 model=crediting.model,
                 by=crediting.by,
                 **crediting.options,

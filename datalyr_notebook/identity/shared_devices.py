@@ -44,8 +44,12 @@ def shared_devices(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     """
     rule = make_rule(rule, keywords)
     table = rule.known(as_canonical(events, "shared_devices"))
-    collected = collect(table, rule)
-    members, named = collected.members, _named(table, collected)
+    return find_shared_devices(table, collect(table, rule), rule).reset_index(drop=True)
+
+
+def find_shared_devices(events: pd.DataFrame, collected: Collected, rule: StitchRule) -> pd.DataFrame:
+    """The same of known events and what was collected of them; the index is the device's code among the members."""
+    members, named = collected.members, _named(events, collected)
     pair = named.device * (len(members.users) + 1) + named.user
     first = ~pd.Series(pair).duplicated().to_numpy()
     users = np.bincount(named.device[first], minlength=len(members.devices))
@@ -54,8 +58,8 @@ def shared_devices(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
     shared = np.flatnonzero(users > 1)
     rows = np.flatnonzero(np.append(users > 1, [False])[members.device])
     device = np.searchsorted(shared, members.device[rows])
-    seen_first, seen_last = order.span(order.microseconds(table)[rows], device, len(shared))
-    user_ids = members.users.astype(object).to_numpy()[named.user[first]]
+    seen_first, seen_last = order.span(order.microseconds(events)[rows], device, len(shared))
+    user_ids = members.users[named.user[first]].astype(object).to_numpy()
     ends = np.cumsum(users)
     found = pd.DataFrame(
         {
@@ -71,7 +75,8 @@ def shared_devices(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
             "is_crowded": users[shared] > rule.max_users_per_device,
         }
     )
-    return found.sort_values(["users", "events", "anonymous_id"], ascending=[False, False, True], ignore_index=True)
+    found = found.set_axis(pd.Index(shared), axis="index")
+    return found.sort_values(["users", "events", "anonymous_id"], ascending=[False, False, True])
 
 
 def _named(events: pd.DataFrame, collected: Collected) -> _Named:

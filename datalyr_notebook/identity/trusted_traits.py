@@ -57,6 +57,11 @@ class SharedValues(NamedTuple):
         """How many users have each value."""
         return np.bincount(self.value, minlength=len(self.texts))
 
+    @property
+    def starts(self) -> Ints:
+        """Each value's first entry: who had it first."""
+        return np.searchsorted(self.value, np.arange(len(self.texts)))
+
 
 class Trusted(NamedTuple):
     """The merges that trusted traits make, and the values that are on too many users to make any."""

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import order, schema
+from datalyr_notebook import errors, order, schema
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.collecting import Collected, collect, heavy_users
 from datalyr_notebook.identity.links import find_device_links
 from datalyr_notebook.identity.rule import StitchRule
-from datalyr_notebook.identity.shared_devices import shared_devices
+from datalyr_notebook.identity.shared_devices import find_shared_devices
 from datalyr_notebook.identity.stitching import stitch
-from datalyr_notebook.identity.trusted_traits import first_held
+from datalyr_notebook.identity.trusted_traits import SharedValues, find_shared_values
+from datalyr_notebook.journeys.between import read_between
 from datalyr_notebook.journeys.conversions import Conversion
 from datalyr_notebook.journeys.counted import counted_conversions
-from datalyr_notebook.journeys.paths import summed
 from datalyr_notebook.loading.encoding import matches
+from datalyr_notebook.loading.normalize import as_canonical
 from datalyr_notebook.notices import repeated, say
-from datalyr_notebook.order import Floats, Ints
+from datalyr_notebook.order import Flags, Ints, Texts
 from datalyr_notebook.rendering import counted
-from datalyr_notebook.studies.difference import split_options, study_rule
-from datalyr_notebook.studies.risk import links_at_risk
+from datalyr_notebook.studies.concerned import People
+from datalyr_notebook.studies.difference import Crediting, split_options, study_rule
+from datalyr_notebook.studies.risk import find_links_at_risk, uncertain_kinds
 
 REASONS: Final = ("super-node", "e-mail twins", "shared device", "link at risk", "most value")
 """Why something is on the list, what is most probably wrong first."""
@@ -47,18 +49,22 @@ def attention(
 ) -> pd.DataFrame:
     """What deserves a look before anybody trusts who is who, in the columns of ``schema.IDENTITY_ATTENTION``.
 
-    ``super-node``: a device, a user or an e-mail over a limit of the rule. ``e-mail twins``: user_ids that
-    share an e-mail (a trait, or the id itself) and are not one person. ``shared device``: a row of
-    ``shared_devices`` within the limit. ``link at risk``: a row of ``links_at_risk`` without which events
-    would have another owner. ``most value``: the 50 persons worth most.
+    ``super-node``: a device, a user or a trait value over a limit of the rule (of traits the e-mail, and those
+    of ``merge_on``). ``e-mail twins``: user_ids that share an e-mail (a trait, or the id itself) within the limit
+    and are not one person; a row each set of user_ids, under the one that had the e-mail first. ``shared device``:
+    a row of ``shared_devices`` within the limit. ``link at risk``: a row of ``links_at_risk`` without which
+    events would have another owner. ``most value``: the 50 persons worth most; nobody without a value above 0.
 
-    ``stitched``: stitched events, and ``rule`` the rule they were stitched with; any others are stitched by
-    it, which is said. ``conversion``, ``model``, ``by`` and other keywords are those of ``links_at_risk``.
+    ``stitched``: stitched events, and ``rule`` the very rule they were stitched with; any others are stitched by
+    it, which is said. ``conversion`` and other keywords are options of ``attribute`` (``refunds``, ``between``, …:
+    what ``value`` counts; a mask has a flag a row of the normalized events) or of ``stitch``; ``model`` and ``by``
+    say which links move credit.
 
     Within a reason the most value comes first, then the most people and events, then the id. The reasons
     take turns: the first of each, in the order of ``REASONS``, then the second of each, and so on.
 
-    Raises OptionError, CurrencyError, and what stitch and attribute raise.
+    Raises OptionError, CurrencyError, JudgedAtEventError for events stitched with ``as_of="event"``, and what
+    stitch and attribute raise.
 
     >>> from datalyr_notebook.identity.stitching import stitch
     >>> events = pd.DataFrame({
@@ -73,88 +79,63 @@ def attention(
     """
     of_rule, of_attribute = split_options(_STEP, keywords)
     rule = study_rule(_STEP, rule, of_rule)
-    if isinstance(stitched, pd.DataFrame) and schema.is_stitched(stitched):
-        events = rule.known(read_stitched(_STEP, stitched))
-    else:
-        say(f"{_STEP}: these events are not stitched; stitching them with policy={rule.policy!r}.")
-        events = stitch(stitched, rule)
-    of_conversions = {name: given for name, given in of_attribute.items() if name in _OF_CONVERSIONS}
-    people = _People.of(events, counted_conversions(events, conversion, **of_conversions))
+    crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
+    crediting.one_model(_STEP)
+    events, kept = _read(stitched, rule)
     collected = collect(events, rule)
+    people = _people(events, crediting, kept)
     with repeated():
-        risky = links_at_risk(events, rule=rule, conversion=conversion, model=model, by=by, **of_attribute)
+        risky = find_links_at_risk(events, rule, crediting, kinds=uncertain_kinds(rule), kept=kept, is_stitched=True)
     parts = [
-        *_crowds(events, collected, people, rule),
-        *_emails(events, collected, people, rule),
+        _devices(find_shared_devices(events, collected, rule), collected, people, rule),
+        _heavy(events, collected, people, rule),
+        *_traits(events, collected, people, rule),
         _risky(risky[risky["events_moved"] > 0], collected, people),
         _valuable(people),
     ]
-    return _in_turn(pd.concat(parts, ignore_index=True))
+    return _in_turn(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True))
 
 
-class _People(NamedTuple):
-    """Whose each row is, and what each person is worth."""
-
-    person: order.Codes
-    """Per row, -1: nobody."""
-    names: pd.Index
-    value: Floats
-    """Per person, like conversions."""
-    conversions: Ints
-
-    @classmethod
-    def of(cls, stitched: pd.DataFrame, found: Any) -> _People:  # noqa: ANN401  (ConversionRows)
-        person, names = order.codes(stitched, "person_id"), stitched["person_id"].cat.categories
-        buyer, worth = person[found.row], np.nan_to_num(found.value)
-        owned = buyer >= 0
-        return cls(
-            person,
-            names,
-            summed(buyer[owned], worth[owned], len(names)),
-            np.bincount(buyer[owned], minlength=len(names)),
-        )
-
-    def concerned(self, group: Ints, row: Ints, groups: int) -> pd.DataFrame:
-        """Per group of rows: its events, people, their value, and the person with most of the events."""
-        known = self.person[row] >= 0
-        pairs, events = np.unique(group[known] * (len(self.names) + 1) + self.person[row[known]], return_counts=True)
-        of, person = pairs // (len(self.names) + 1), pairs % (len(self.names) + 1)
-        involved, place = np.unique(person, return_inverse=True)
-        rank = order.text_rank(pd.Series(self.names[involved].astype(object)))[place]
-        inorder = np.lexsort((rank, -events, of))
-        heads = inorder[np.append([True], np.diff(of[inorder]) != 0)[: len(inorder)]]
-        main = np.full(groups, -1, dtype=np.int64)
-        main[of[heads]] = person[heads]
-        return pd.DataFrame(
-            {
-                "person_id": np.append(self.names.astype(object).to_numpy(), [None])[main],
-                "people": np.bincount(of, minlength=groups),
-                "events": np.bincount(group, minlength=groups),
-                "value": summed(of, self.value[person], groups),
-            }
-        )
+def _read(given: pd.DataFrame, rule: StitchRule) -> tuple[pd.DataFrame, Flags]:
+    """Stitched events, and which rows of the normalized table they are."""
+    if isinstance(given, pd.DataFrame) and schema.is_stitched(given):
+        whole = read_stitched(_STEP, given)
+        if schema.is_judged_at_event(whole):
+            raise errors.JudgedAtEventError(_STEP)
+        stitched = rule.known(whole)
+    else:
+        say(f"{_STEP}: these events are not stitched; stitching them with policy={rule.policy!r}.")
+        whole = as_canonical(given, _STEP)
+        stitched = stitch(whole, rule)
+    kept = np.ones(len(whole), dtype=bool)
+    if rule.as_of is not None:
+        kept = (whole["timestamp"] <= rule.as_of).to_numpy()
+    return stitched, kept
 
 
-def _crowds(events: pd.DataFrame, collected: Collected, people: _People, rule: StitchRule) -> Iterator[pd.DataFrame]:
-    """Devices of several users, and users on more devices than the rule allows."""
-    members = collected.members
-    shared = shared_devices(events, rule)
-    code = matches(pd.Index(shared["anonymous_id"].astype(object)), members.devices)
-    told = people.concerned(*_entries(members.device, code, np.arange(len(code))), len(code))
+def _people(stitched: pd.DataFrame, crediting: Crediting, kept: Flags) -> People:
+    options = {name: given for name, given in crediting.options.items() if name in _OF_CONVERSIONS}
+    found = counted_conversions(stitched, crediting.conversion_of(kept), **options)
+    between = read_between(_STEP, crediting.options.get("between"))
+    counts = between.holds(order.microseconds(stitched)[found.row])
+    return People.of(stitched, found.row[counts], found.value[counts])
+
+
+def _devices(shared: pd.DataFrame, collected: Collected, people: People, rule: StitchRule) -> pd.DataFrame:
+    """Devices of several users: within the limit, and over it."""
     limit = f"over max_users_per_device={rule.max_users_per_device}: more likely a fault in tracking than a device"
     why = [
         f"A device of {users:,} users, {limit} that people share." if is_crowded else _turns(users, switches)
         for users, switches, is_crowded in zip(shared["users"], shared["switches"], shared["is_crowded"], strict=True)
     ]
-    reason = np.where(shared["is_crowded"], "super-node", "shared device")
-    yield told.assign(reason=reason, id=shared["anonymous_id"].astype(object), id_kind="device", why=why)
-    links = find_device_links(events, members, collected.aliases, np.flatnonzero(collected.is_evidence))
-    heavy = heavy_users(links, members, rule.max_devices_per_user)
-    user = np.array(sorted(heavy), dtype=np.int64)
-    told = people.concerned(*_entries(members.user, user, np.arange(len(user))), len(user))
-    limit = f"over max_devices_per_user={rule.max_devices_per_user}: more likely a robot, a test or a placeholder"
-    why = [f"A user on {heavy[one]:,} devices, {limit} than one person." for one in user.tolist()]
-    yield told.assign(reason="super-node", id=members.users[user].astype(object), id_kind="user", why=why)
+    code = shared.index.to_numpy(dtype=np.int64)
+    concerned = people.concerned(collected.members.device, code, np.arange(len(code)), len(code))
+    return concerned.assign(
+        reason=np.where(shared["is_crowded"], "super-node", "shared device"),
+        id=shared["anonymous_id"].to_numpy(dtype=object),
+        id_kind="device",
+        why=_texts(why),
+    )
 
 
 def _turns(users: int, switches: int) -> str:
@@ -163,45 +144,73 @@ def _turns(users: int, switches: int) -> str:
     return f"A device of {users:,} users: {how}."
 
 
-def _emails(events: pd.DataFrame, collected: Collected, people: _People, rule: StitchRule) -> Iterator[pd.DataFrame]:
-    """E-mails of several users: of too many, or of users who are not one person."""
+def _heavy(events: pd.DataFrame, collected: Collected, people: People, rule: StitchRule) -> pd.DataFrame:
+    """Users on more devices than the rule allows."""
+    members = collected.members
+    links = find_device_links(events, members, collected.aliases, np.flatnonzero(collected.is_evidence))
+    heavy = heavy_users(links, members, rule.max_devices_per_user)
+    user = np.array(sorted(heavy), dtype=np.int64)
+    limit = f"over max_devices_per_user={rule.max_devices_per_user}: more likely a robot, a test or a placeholder"
+    why = [f"A user on {heavy[one]:,} devices, {limit} than one person." for one in user.tolist()]
+    concerned = people.concerned(members.user, user, np.arange(len(user)), len(user))
+    return concerned.assign(
+        reason="super-node", id=members.users[user].to_numpy(dtype=object), id_kind="user", why=_texts(why)
+    )
+
+
+def _traits(events: pd.DataFrame, collected: Collected, people: People, rule: StitchRule) -> Iterator[pd.DataFrame]:
+    """Trait values of too many users, and e-mails of users who are not one person."""
     members, limit = collected.members, rule.max_ids_per_trait_value
-    held = first_held(events, members, "email", rule.blocked)
-    several = {address: users for address, users in sorted(held.items()) if len(users) > 1}
-    crowded = [address for address, users in several.items() if len(users) > limit]
-    told = _holders(people, members.user, [several[address] for address in crowded])
     words = f"over max_ids_per_trait_value={limit}: more likely a placeholder than one person's."
-    why = [f"An e-mail of {len(several[address]):,} user_ids, {words}" for address in crowded]
-    yield told.assign(reason="super-node", id=crowded, id_kind="trait", why=why)
-    few = [users for users in several.values() if len(users) <= limit]
-    first = [min((since, str(members.users[user])) for user, since in users.items())[1] for users in few]
-    told = _holders(people, members.user, few)
+    for trait in dict.fromkeys(("email", *rule.merge_on)):
+        shared = find_shared_values(events, members, trait, rule.blocked)
+        noun = "An e-mail" if trait == "email" else f"A value of {errors.shown(trait)}"
+        crowded = np.flatnonzero(shared.users > limit)
+        yield _holders(shared, crowded, collected, people).assign(
+            reason="super-node",
+            id=shared.texts[crowded],
+            id_kind="trait",
+            why=_texts([f"{noun} of {users:,} user_ids, {words}" for users in shared.users[crowded].tolist()]),
+        )
+        if trait == "email":
+            yield _twins(shared, np.flatnonzero(shared.users <= limit), collected, people)
+
+
+def _twins(shared: SharedValues, values: Ints, collected: Collected, people: People) -> pd.DataFrame:
+    """E-mails of users who are not one person, those of the same users once."""
+    users, starts = shared.users, shared.starts
+    canonical = collected.canon.user[shared.user]
+    # Under policy last events of one user may be several persons', under graph users who are not merged one person.
+    differs = order.has_several(shared.value, canonical, len(users))
+    sets = {tuple(sorted(shared.user[starts[one] : starts[one] + users[one]].tolist())): one for one in values[::-1]}
+    asked = np.array([one for one in sorted(sets.values()) if differs[one]], dtype=np.int64)
+    concerned = _holders(shared, asked, collected, people)
     why = [
-        f"{len(users):,} user_ids share one e-mail and are {counted(int(persons), 'person')} under this rule."
-        for users, persons in zip(few, told["people"], strict=True)
+        f"{count:,} user_ids share one e-mail, and their events are {persons:,} people's under this rule."
+        for count, persons in zip(users[asked].tolist(), concerned["people"].tolist(), strict=True)
     ]
-    told = told.assign(reason="e-mail twins", id=np.array(first, dtype=object), id_kind="user", why=why)
-    # Of twins with the same first user one row is enough: the most people.
-    told = told[told["people"] > 1].sort_values(["people", "events"], ascending=False, kind="stable")
-    yield told.drop_duplicates("id")
+    first = collected.members.users[shared.user[starts[asked]]].to_numpy(dtype=object)
+    twins = concerned.assign(reason="e-mail twins", id=first, id_kind="user", why=_texts(why))
+    return twins[twins["people"] > 1]
 
 
-def _holders(people: _People, user: order.Codes, groups: list[dict[int, int]]) -> pd.DataFrame:
-    """What concerns each group of users."""
-    code = np.array([one for users in groups for one in users], dtype=np.int64)
-    group = np.repeat(np.arange(len(groups)), [len(users) for users in groups]).astype(np.int64)
-    return people.concerned(*_entries(user, code, group), len(groups))
+def _holders(shared: SharedValues, values: Ints, collected: Collected, people: People) -> pd.DataFrame:
+    """Whom these values of a trait concern."""
+    group = np.full(len(shared.texts) + 1, -1, dtype=np.int64)
+    group[values] = np.arange(len(values))
+    at = np.flatnonzero(group[shared.value] >= 0)
+    return people.concerned(collected.members.user, shared.user[at], group[shared.value[at]], len(values))
 
 
-def _risky(links: pd.DataFrame, collected: Collected, people: _People) -> pd.DataFrame:
+def _risky(links: pd.DataFrame, collected: Collected, people: People) -> pd.DataFrame:
     """Links without which events would have another owner; to look at: who has its first id, else its other one."""
-    members, main = collected.members, pd.Series([None] * len(links), dtype=object)
+    members, main = collected.members, np.full(len(links), None, dtype=object)
     for end, kind in (("id", "id_kind"), ("other_id", "other_kind")):
         for own, texts, column in (("device", members.devices, members.device), ("user", members.users, members.user)):
-            at = np.flatnonzero((links[kind] == own).to_numpy(dtype=bool) & main.isna().to_numpy())
-            code = matches(pd.Index(links[end].iloc[at].astype(object)), texts)
-            told = people.concerned(*_entries(column, code, at), len(links))
-            main = main.where(main.notna(), told["person_id"])
+            at = np.flatnonzero((links[kind] == own).to_numpy(dtype=bool) & pd.isna(main))
+            if len(at):
+                code = matches(pd.Index(links[end].iloc[at].astype(object)), texts)
+                main[at] = people.concerned(column, code, np.arange(len(at)), len(at))["person_id"]
     why = [
         f"Without this {kind} link {counted(int(moved), 'event')} would belong to somebody else."
         for kind, moved in zip(links["kind"], links["events_moved"], strict=True)
@@ -213,22 +222,18 @@ def _risky(links: pd.DataFrame, collected: Collected, people: _People) -> pd.Dat
             "events": links["events_moved"].to_numpy(),
             "value": links["value_moved"].to_numpy(),
             "reason": "link at risk",
-            "id": links["id"].astype(object).to_numpy(),
-            "id_kind": links["id_kind"].astype(object).to_numpy(),
-            "why": np.array(why, dtype=object),
+            "id": links["id"].to_numpy(dtype=object),
+            "id_kind": links["id_kind"].to_numpy(dtype=object),
+            "why": _texts(why),
         }
     )
 
 
-def _valuable(people: _People) -> pd.DataFrame:
+def _valuable(people: People) -> pd.DataFrame:
     """The persons worth most."""
-    worth = np.flatnonzero(people.value > 0)
-    least = np.sort(people.value[worth])[-MOST_VALUABLE] if len(worth) > MOST_VALUABLE else 0.0
-    kept = np.flatnonzero(people.value[worth] >= least)
-    rank = order.text_rank(pd.Series(people.names[worth[kept]].astype(object)))
-    worth = worth[kept[np.lexsort((rank, -people.value[worth[kept]]))][:MOST_VALUABLE]]
-    why = [f"{counted(int(count), 'conversion')}: one of those worth most." for count in people.conversions[worth]]
-    names = people.names[worth].astype(object)
+    worth = people.most_valuable(MOST_VALUABLE)
+    names = people.named(worth)
+    why = [f"Of the people worth most: {counted(int(count), 'conversion')}." for count in people.conversions[worth]]
     return pd.DataFrame(
         {
             "person_id": names,
@@ -238,20 +243,13 @@ def _valuable(people: _People) -> pd.DataFrame:
             "reason": "most value",
             "id": names,
             "id_kind": "person",
-            "why": np.array(why, dtype=object),
+            "why": _texts(why),
         }
     )
 
 
-def _entries(column: order.Codes, code: Ints, group: Ints) -> tuple[Ints, Ints]:
-    """The rows that have one of the codes asked for, once for each group that asks: the group, and the row."""
-    wanted = np.zeros(int(column.max(initial=0)) + 2, dtype=bool)
-    asked = (code >= 0) & (code < len(wanted) - 1)
-    wanted[code[asked]] = True
-    rows = np.flatnonzero(wanted[column])
-    has = pd.DataFrame({"code": column[rows].astype(np.int64), "row": rows.astype(np.int64)})
-    found = has.merge(pd.DataFrame({"code": code[asked], "group": group[asked]}), on="code")
-    return found["group"].to_numpy(dtype=np.int64), found["row"].to_numpy(dtype=np.int64)
+def _texts(sentences: list[str]) -> Texts:
+    return np.array(sentences, dtype=object)
 
 
 def _in_turn(found: pd.DataFrame) -> pd.DataFrame:

@@ -75,11 +75,11 @@ class Crediting:
 
     def credit(self, stitched: pd.DataFrame, kept: Flags | None = None) -> Attribution:
         """The credit of stitched rows. ``kept``: of the rows of a mask of conversions these are left."""
-        conversion = self.conversion if kept is None else self.of_rows(kept)
+        conversion = self.conversion if kept is None else self.conversion_of(kept)
         return attribute(stitched, conversion=conversion, model=self.model, by=self.by, **self.options)
 
-    def of_rows(self, kept: Flags) -> Conversion:
-        """The same conversions on a part of the rows."""
+    def conversion_of(self, kept: Flags) -> Conversion:
+        """The conversions where masks have a value a kept row."""
         conversion: Conversion = _of_kept_rows(self.conversion, kept)
         return conversion
 

@@ -61,7 +61,7 @@ def links_at_risk(
     """
     of_rule, of_attribute = split_options("links_at_risk", keywords)
     rule = study_rule("links_at_risk", rule, of_rule)
-    wanted = _wanted(kinds, rule)
+    wanted = uncertain_kinds(rule) if kinds is None else _wanted(kinds, rule)
     crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model("links_at_risk")
     whole = as_canonical(events, "links_at_risk")
@@ -69,18 +69,36 @@ def links_at_risk(
     if rule.as_of is not None:
         had_happened = (whole["timestamp"] <= rule.as_of).to_numpy()
     table = rule.known(whole)
-    clusters = find_clusters(table, rule, crediting.options.get("refund_events", ("refund",)))
+    return find_links_at_risk(table, rule, crediting, kinds=wanted, kept=had_happened, is_stitched=False)
+
+
+def find_links_at_risk(
+    events: pd.DataFrame,
+    rule: StitchRule,
+    crediting: Crediting,
+    *,
+    kinds: tuple[str, ...],
+    kept: Flags,
+    is_stitched: bool,
+) -> pd.DataFrame:
+    """The same of known events. ``kept``: which rows of the analyst's table they are.
+
+    ``is_stitched``: whether they are stitched by this very rule.
+    """
+    clusters = find_clusters(events, rule, crediting.options.get("refund_events", ("refund",)))
     concerned = clusters.is_uncertain[clusters.row]
-    links = identity_links(part_of(table, np.flatnonzero(concerned)), rule)
-    links = links[links["kind"].isin(wanted)].reset_index(drop=True)
+    links = identity_links(part_of(events, np.flatnonzero(concerned)), rule)
+    links = links[links["kind"].isin(kinds)].reset_index(drop=True)
     if not len(links):
         return schema.empty(schema.LINKS_AT_RISK)
     as_device, as_user = clusters.of(links["id"])
     of_link = np.where(links["id_kind"] == "device", as_device, as_user)
     rows = np.flatnonzero(np.isin(clusters.row, of_link))
-    kept = np.zeros(len(whole), dtype=bool)
-    kept[np.flatnonzero(had_happened)[rows]] = True
-    measured = _measure(part_of(table, rows), clusters.row[rows], links, of_link, rule, crediting, kept)
+    of_clusters = np.zeros(len(kept), dtype=bool)
+    of_clusters[np.flatnonzero(kept)[rows]] = True
+    part = part_of(events, rows)
+    stitched = part if is_stitched else stitch(part, rule)
+    measured = _measure(stitched, clusters.row[rows], links, of_link, rule, crediting, of_clusters)
     found = links.assign(**measured).sort_values(
         ["value_moved", "credit_moved", "events_moved", "id", "other_id", "kind"],
         ascending=[False] * 3 + [True] * 3,
@@ -89,19 +107,20 @@ def links_at_risk(
     return schema.typed(found, schema.LINKS_AT_RISK)
 
 
-def _wanted(kinds: Iterable[str] | None, rule: StitchRule) -> tuple[str, ...]:
-    """The kinds of links to try: those that the rule follows and that can be wrong."""
-    uncertain = (*(f"bridge:{kind}" for kind in rule.bridges), *(f"trait:{trait}" for trait in rule.merge_on))
-    if kinds is None:
-        return uncertain
+def uncertain_kinds(rule: StitchRule) -> tuple[str, ...]:
+    """The kinds of links that the rule follows and that can be wrong."""
+    return (*(f"bridge:{kind}" for kind in rule.bridges), *(f"trait:{trait}" for trait in rule.merge_on))
+
+
+def _wanted(kinds: Iterable[str], rule: StitchRule) -> tuple[str, ...]:
+    """The kinds of links to try."""
     given = (kinds,) if isinstance(kinds, str) else kinds
-    return options.texts("links_at_risk", "kinds", given, uncertain)
+    return options.texts("links_at_risk", "kinds", given, uncertain_kinds(rule))
 
 
 class _Given(NamedTuple):
     """The rows of the clusters with uncertain links, as they are with all links."""
 
-    events: pd.DataFrame
     stitched: pd.DataFrame
     shares: Shares
     cluster: Ints
@@ -111,7 +130,7 @@ class _Given(NamedTuple):
 
 
 def _measure(
-    events: pd.DataFrame,
+    stitched: pd.DataFrame,
     cluster: Ints,
     links: pd.DataFrame,
     of_link: Ints,
@@ -125,12 +144,11 @@ def _measure(
     turn = pd.Series(own).groupby(own).cumcount().to_numpy()
     turns = int(turn.max()) + 1
     measured = {name: np.zeros(len(links), dtype=kind) for name, kind, _ in schema.LINKS_AT_RISK if name in _MEASURES}
-    rows = np.arange(len(events))
+    rows = np.arange(len(stitched))
     with steps("links at risk", 1 + turns) as step:
         step("with every link")
-        stitched = stitch(events, rule)
         shares = find_shares(crediting.credit(stitched, kept))
-        given = _Given(events, stitched, shares, cluster, kept)
+        given = _Given(stitched, shares, cluster, kept)
         for number in range(turns):
             step("without one link of each cluster")
             now = np.flatnonzero(turn == number)
@@ -148,12 +166,12 @@ def _without(
     given: _Given, rows: Ints, links: pd.DataFrame, rule: StitchRule, crediting: Crediting
 ) -> dict[str, npt.NDArray[Any]]:
     """Per cluster what moves without its one link among these. ``rows``: those of these clusters."""
-    is_there = np.zeros(len(given.events), dtype=bool)
+    is_there = np.zeros(len(given.stitched), dtype=bool)
     is_there[rows] = True
     places = np.flatnonzero(given.kept)[rows]
     kept = np.zeros(len(given.kept), dtype=bool)
     kept[places] = True
-    bare = stitch_without(part_of(given.events, rows), links, rule)
+    bare = stitch_without(part_of(given.stitched, rows), links, rule)
     owners = find_owners(given.stitched.iloc[rows], bare)
     moves = find_moves(given.shares.among(is_there), find_shares(crediting.credit(bare, kept), rows))
     clusters = int(given.cluster.max()) + 1
