@@ -238,8 +238,11 @@ def _told_values(events: pd.DataFrame, members: Members, trait: str) -> _Told:
             addresses, seen = (column[seen != np.iinfo(np.int64).max] for column in (addresses, seen))
             said += members.users[addresses].tolist()
             user, since = np.append(user, addresses), np.append(since, seen)
-    text, texts = pd.factorize(np.array([_folded(value) for value in said], dtype=object))
-    told = np.flatnonzero(text >= 0)
+    # Most values are texts: a call a value would take longer than all the rest.
+    folded = [value.strip().casefold() if isinstance(value, str) else _folded(value) for value in said]
+    text, texts = pd.factorize(np.array(folded, dtype=object))
+    is_short = np.array([len(one) <= _LONGEST for one in texts] + [False], dtype=bool)
+    told = np.flatnonzero(is_short[text])
     return _Told(text[told].astype(np.int64), user[told], since[told], texts.tolist())
 
 

@@ -84,8 +84,9 @@ def attention(
     events, kept = _read(stitched, rule)
     collected = collect(events, rule)
     people = _people(events, crediting, kept)
+    members, kinds = collected.members, uncertain_kinds(rule)
     with repeated():
-        risky = find_links_at_risk(events, rule, crediting, kinds=uncertain_kinds(rule), kept=kept, is_stitched=True)
+        risky = find_links_at_risk(events, rule, crediting, kinds=kinds, kept=kept, members=members, is_stitched=True)
     parts = [
         _devices(find_shared_devices(events, collected, rule), collected, people, rule),
         _heavy(events, collected, people, rule),
@@ -99,7 +100,7 @@ def attention(
 def _read(given: pd.DataFrame, rule: StitchRule) -> tuple[pd.DataFrame, Flags]:
     """Stitched events, and which rows of the normalized table they are."""
     if isinstance(given, pd.DataFrame) and schema.is_stitched(given):
-        whole = read_stitched(_STEP, given)
+        whole = read_stitched(_STEP, given, needs=("event_name", "person_since"))
         if schema.is_judged_at_event(whole):
             raise errors.JudgedAtEventError(_STEP)
         stitched = rule.known(whole)
@@ -153,6 +154,11 @@ def _heavy(events: pd.DataFrame, collected: Collected, people: People, rule: Sti
     limit = f"over max_devices_per_user={rule.max_devices_per_user}: more likely a robot, a test or a placeholder"
     why = [f"A user on {heavy[one]:,} devices, {limit} than one person." for one in user.tolist()]
     concerned = people.concerned(members.user, user, np.arange(len(user)), len(user))
+    unseen = np.flatnonzero(concerned["person_id"].isna())
+    if len(unseen):
+        # No event carries a user whom $alias calls alone name; its devices' events are its person's.
+        person = matches(members.users[collected.canon.user[user[unseen]]], people.names)
+        concerned.iloc[unseen] = people.told(person)
     return concerned.assign(
         reason="super-node", id=members.users[user].to_numpy(dtype=object), id_kind="user", why=_texts(why)
     )
@@ -232,20 +238,9 @@ def _risky(links: pd.DataFrame, collected: Collected, people: People) -> pd.Data
 def _valuable(people: People) -> pd.DataFrame:
     """The persons worth most."""
     worth = people.most_valuable(MOST_VALUABLE)
-    names = people.named(worth)
+    told = people.told(worth)
     why = [f"Of the people worth most: {counted(int(count), 'conversion')}." for count in people.conversions[worth]]
-    return pd.DataFrame(
-        {
-            "person_id": names,
-            "people": 1,
-            "events": np.bincount(people.person[people.person >= 0], minlength=len(people.names))[worth],
-            "value": people.value[worth],
-            "reason": "most value",
-            "id": names,
-            "id_kind": "person",
-            "why": _texts(why),
-        }
-    )
+    return told.assign(reason="most value", id=told["person_id"], id_kind="person", why=_texts(why))
 
 
 def _texts(sentences: list[str]) -> Texts:

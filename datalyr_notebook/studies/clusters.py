@@ -37,9 +37,14 @@ class Clusters(NamedTuple):
         return self.device[matches(texts, self.members.devices)], self.user[matches(texts, self.members.users)]
 
 
-def find_clusters(events: pd.DataFrame, rule: StitchRule, refund_events: Iterable[str] = ()) -> Clusters:
-    """The clusters of known events. ``refund_events``: names of events that may find their order by its id alone."""
-    members = rule.members(events)
+def find_clusters(
+    events: pd.DataFrame, rule: StitchRule, refund_events: Iterable[str] = (), *, members: Members | None = None
+) -> Clusters:
+    """The clusters of known events. ``refund_events``: names of events that may find their order by its id alone.
+
+    ``members``: those of the events, where they are known.
+    """
+    members = rule.members(events) if members is None else members
     devices, users = len(members.devices), len(members.users)
     ties = find_ties(events, members, rule.merge_on)
     refunded, orders = _refunded(events, tuple(refund_events), devices + users)

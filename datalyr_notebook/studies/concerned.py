@@ -56,6 +56,19 @@ class People(NamedTuple):
             }
         )
 
+    def told(self, persons: Ints) -> pd.DataFrame:
+        """The same columns of single persons; nothing of -1."""
+        events = np.bincount(self.person + 1, minlength=len(self.names) + 1)
+        known = (persons >= 0).astype(np.int64)
+        return pd.DataFrame(
+            {
+                "person_id": self.named(persons),
+                "people": known,
+                "events": events[persons + 1] * known,
+                "value": np.append(self.value, [0.0])[persons],
+            }
+        )
+
     def most_valuable(self, most: int) -> Ints:
         """The persons worth most, the first first; of equals the first by name; nobody without a value above 0."""
         worth = np.flatnonzero(self.value > 0)

@@ -17,6 +17,7 @@ import pandas as pd
 from datalyr_notebook import options, schema
 from datalyr_notebook.attribution.protocol import Model
 from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without
 from datalyr_notebook.journeys.conversions import Conversion
@@ -69,7 +70,9 @@ def links_at_risk(
     if rule.as_of is not None:
         had_happened = (whole["timestamp"] <= rule.as_of).to_numpy()
     table = rule.known(whole)
-    return find_links_at_risk(table, rule, crediting, kinds=wanted, kept=had_happened, is_stitched=False)
+    return find_links_at_risk(
+        table, rule, crediting, kinds=wanted, kept=had_happened, members=rule.members(table), is_stitched=False
+    )
 
 
 def find_links_at_risk(
@@ -79,13 +82,15 @@ def find_links_at_risk(
     *,
     kinds: tuple[str, ...],
     kept: Flags,
+    members: Members,
     is_stitched: bool,
 ) -> pd.DataFrame:
-    """The same of known events. ``kept``: which rows of the analyst's table they are.
+    """The same of known events and their members. ``kept``: which rows of the analyst's table they are.
 
     ``is_stitched``: whether they are stitched by this very rule.
     """
-    clusters = find_clusters(events, rule, crediting.options.get("refund_events", ("refund",)))
+    refund_events = crediting.options.get("refund_events", ("refund",))
+    clusters = find_clusters(events, rule, refund_events, members=members)
     concerned = clusters.is_uncertain[clusters.row]
     links = identity_links(part_of(events, np.flatnonzero(concerned)), rule)
     links = links[links["kind"].isin(kinds)].reset_index(drop=True)
