@@ -70,8 +70,13 @@ def identity_links(events: pd.DataFrame, rule: StitchRule | None = None, **keywo
 def find_links(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
     """The evidence in codes, in no order that means anything."""
     aliases, merges = find_aliases(events, members)
-    shown = [*_own(events, members, aliases, merges), *_bridges(events, members, rule.bridges)]
-    return join_links(count_links(events, shown), _traits(events, members, rule, aliases))
+    own = count_links(events, _own(events, members, aliases, merges))
+    return join_links(own, _uncertain(events, members, rule, aliases))
+
+
+def find_uncertain_links(events: pd.DataFrame, members: Members, rule: StitchRule) -> LinkCodes:
+    """Of the evidence what can be wrong: bridges and trusted traits."""
+    return _uncertain(events, members, rule, find_aliases(events, members)[0])
 
 
 def take_links(links: LinkCodes, at: npt.NDArray[np.integer]) -> LinkCodes:
@@ -173,6 +178,12 @@ def _own(events: pd.DataFrame, members: Members, aliases: DeviceAliases, merges:
         Shown("alias", aliases.row, users + aliases.device, aliases.user),
         Shown("alias", merges.row, merges.previous, merges.user),
     ]
+
+
+def _uncertain(events: pd.DataFrame, members: Members, rule: StitchRule, aliases: DeviceAliases) -> LinkCodes:
+    traits = _traits(events, members, rule, aliases)
+    bridges = _bridges(events, members, rule.bridges)
+    return join_links(count_links(events, bridges), traits) if bridges else traits
 
 
 def _bridges(events: pd.DataFrame, members: Members, kinds: tuple[str, ...]) -> list[Shown]:

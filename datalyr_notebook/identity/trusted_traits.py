@@ -238,11 +238,11 @@ def _told_values(events: pd.DataFrame, members: Members, trait: str) -> _Told:
             addresses, seen = (column[seen != np.iinfo(np.int64).max] for column in (addresses, seen))
             said += members.users[addresses].tolist()
             user, since = np.append(user, addresses), np.append(since, seen)
-    # Most values are texts: a call a value would take longer than all the rest.
+    # Most values are texts: a call for each would take longer than all the rest.
     folded = [value.strip().casefold() if isinstance(value, str) else _folded(value) for value in said]
-    text, texts = pd.factorize(np.array(folded, dtype=object))
-    is_short = np.array([len(one) <= _LONGEST for one in texts] + [False], dtype=bool)
-    told = np.flatnonzero(is_short[text])
+    kept = [None if text is None or len(text) > _LONGEST else text for text in folded]
+    text, texts = pd.factorize(np.array(kept, dtype=object))
+    told = np.flatnonzero(text >= 0)
     return _Told(text[told].astype(np.int64), user[told], since[told], texts.tolist())
 
 

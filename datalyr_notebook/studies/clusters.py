@@ -18,7 +18,7 @@ from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.ties import find_ties
 from datalyr_notebook.loading.encoding import matches
-from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.order import Ints
 
 
 class Clusters(NamedTuple):
@@ -28,8 +28,6 @@ class Clusters(NamedTuple):
     device: Ints
     user: Ints
     members: Members
-    is_uncertain: Flags
-    """Per cluster whether a bridge or a trusted trait is in it."""
 
     def of(self, ids: pd.Series) -> tuple[Ints, Ints]:
         """The cluster of each id read as a device, and as a user; of an id that is none, the last one."""
@@ -54,14 +52,11 @@ def find_clusters(
     nodes = int(orders.max(initial=devices + users - 1)) + 1
     one, other = np.append(ties.one, orders), np.append(ties.other, home[refunded])
     label = np.append(connect(nodes, one, other, np.zeros(len(one), dtype=np.int64)).of, [nodes])
-    is_uncertain = np.zeros(nodes + 1, dtype=bool)
-    is_uncertain[label[ties.uncertain]] = True
     return Clusters(
         row=label[home],
         device=np.append(label[:devices], [nodes]),
         user=np.append(label[devices : devices + users], [nodes]),
         members=members,
-        is_uncertain=is_uncertain,
     )
 
 

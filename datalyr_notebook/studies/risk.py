@@ -16,7 +16,7 @@ import pandas as pd
 
 from datalyr_notebook import options, schema
 from datalyr_notebook.attribution.protocol import Model
-from datalyr_notebook.identity.identity_links import identity_links
+from datalyr_notebook.identity.identity_links import find_uncertain_links, in_order, link_table
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without
@@ -89,13 +89,12 @@ def find_links_at_risk(
 
     ``is_stitched``: whether they are stitched by this very rule.
     """
-    refund_events = crediting.options.get("refund_events", ("refund",))
-    clusters = find_clusters(events, rule, refund_events, members=members)
-    concerned = clusters.is_uncertain[clusters.row]
-    links = identity_links(part_of(events, np.flatnonzero(concerned)), rule)
+    links = in_order(link_table(events, members, find_uncertain_links(events, members, rule)))
     links = links[links["kind"].isin(kinds)].reset_index(drop=True)
     if not len(links):
         return schema.empty(schema.LINKS_AT_RISK)
+    refund_events = crediting.options.get("refund_events", ("refund",))
+    clusters = find_clusters(events, rule, refund_events, members=members)
     as_device, as_user = clusters.of(links["id"])
     of_link = np.where(links["id_kind"] == "device", as_device, as_user)
     rows = np.flatnonzero(np.isin(clusters.row, of_link))

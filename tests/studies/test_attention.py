@@ -435,7 +435,7 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(found=rows(max_rows=20), rule=RULES, data=st.data())
 def test_the_order_of_rows_does_not_matter(
     found: list[dict[str, Any]], rule: dn.StitchRule, data: st.DataObject
@@ -448,7 +448,7 @@ def test_the_order_of_rows_does_not_matter(
     pd.testing.assert_frame_equal(one, other)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(found=rows(max_rows=20), rule=RULES)
 def test_the_list_agrees_with_the_studies_it_is_drawn_from(found: list[dict[str, Any]], rule: dn.StitchRule) -> None:
     events = table(found)

@@ -15,7 +15,7 @@ from datalyr_notebook import schema
 from datalyr_notebook.errors import CurrencyError, OptionError, UnknownLinkError
 from datalyr_notebook.identity.policies import POLICIES
 from datalyr_notebook.studies.risk import links_at_risk
-from datalyr_notebook.studies.what_if import what_if
+from datalyr_notebook.studies.what_if import links_shown, what_if
 from tests.strategies import rows, table
 
 APP, WEB = "anon_963fdf36-9837-4e55-829b-89aba9986912", "anon_a1937d78-3145-4ad4-a326-800ecf0bf1c4"
@@ -264,6 +264,14 @@ def test_an_unknown_link_is_named() -> None:
     assert caught.value.links == [("anon_x", "anon_y", "bridge:ip")]
     with pytest.raises(UnknownLinkError, match="made with the same rule"):
         what_if(events, without=BRIDGE, rule=dn.StitchRule(bridges=("email",)))
+
+
+def test_links_that_are_not_shown_are_left_out() -> None:
+    """Of two links asked for the events show one, under a rule that follows bridges."""
+    asked = pd.concat([BRIDGE, BRIDGE.assign(other_id="anon_x")])
+    events = dn.load_sample("web_to_app")
+    assert links_shown(asked, events, dn.StitchRule())["other_id"].tolist() == [WEB]
+    assert not len(links_shown(asked, events, dn.StitchRule(bridges=())))
 
 
 def test_bad_options_are_named() -> None:
