@@ -158,7 +158,7 @@ def _heavy(events: pd.DataFrame, collected: Collected, people: People, rule: Sti
     if len(unseen):
         # No event carries a user whom $alias calls alone name; its devices' events are its person's.
         person = matches(members.users[collected.canon.user[user[unseen]]], people.names)
-        concerned.iloc[unseen] = people.told(person)
+        concerned.iloc[unseen] = people.told(person).set_axis(unseen, axis="index")
     return concerned.assign(
         reason="super-node", id=members.users[user].to_numpy(dtype=object), id_kind="user", why=_texts(why)
     )
@@ -186,7 +186,8 @@ def _twins(shared: SharedValues, values: Ints, collected: Collected, people: Peo
     """E-mails of users who are not one person, those of the same users once."""
     users, starts = shared.users, shared.starts
     canonical = collected.canon.user[shared.user]
-    # Under policy last events of one user may be several persons', under graph users who are not merged one person.
+    # Both are asked: under policy last one user's events may be several persons', under graph users whom nothing
+    # merges may be one person.
     differs = order.has_several(shared.value, canonical, len(users))
     sets = {tuple(sorted(shared.user[starts[one] : starts[one] + users[one]].tolist())): one for one in values[::-1]}
     asked = np.array([one for one in sorted(sets.values()) if differs[one]], dtype=np.int64)

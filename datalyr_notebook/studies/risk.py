@@ -16,7 +16,7 @@ import pandas as pd
 
 from datalyr_notebook import options, schema
 from datalyr_notebook.attribution.protocol import Model
-from datalyr_notebook.identity.identity_links import find_uncertain_links, in_order, link_table
+from datalyr_notebook.identity.identity_links import find_uncertain_links, link_table, take_links
 from datalyr_notebook.identity.links import Members
 from datalyr_notebook.identity.rule import StitchRule
 from datalyr_notebook.identity.stitching import stitch, stitch_without
@@ -89,26 +89,27 @@ def find_links_at_risk(
 
     ``is_stitched``: whether they are stitched by this very rule.
     """
-    links = in_order(link_table(events, members, find_uncertain_links(events, members, rule)))
-    links = links[links["kind"].isin(kinds)].reset_index(drop=True)
-    if not len(links):
+    found = find_uncertain_links(events, members, rule)
+    found = take_links(found, np.flatnonzero(np.isin(found.kind.astype(str), kinds)))
+    if not len(found.one):
         return schema.empty(schema.LINKS_AT_RISK)
     refund_events = crediting.options.get("refund_events", ("refund",))
     clusters = find_clusters(events, rule, refund_events, members=members)
-    as_device, as_user = clusters.of(links["id"])
-    of_link = np.where(links["id_kind"] == "device", as_device, as_user)
+    links = link_table(events, members, found)
+    # An id is a user's code, or the number of users + a device's; the last cluster is nobody's.
+    of_link = np.append(clusters.user[:-1], clusters.device[:-1])[found.one]
     rows = np.flatnonzero(np.isin(clusters.row, of_link))
     of_clusters = np.zeros(len(kept), dtype=bool)
     of_clusters[np.flatnonzero(kept)[rows]] = True
     part = part_of(events, rows)
     stitched = part if is_stitched else stitch(part, rule)
     measured = _measure(stitched, clusters.row[rows], links, of_link, rule, crediting, of_clusters)
-    found = links.assign(**measured).sort_values(
+    ranked = links.assign(**measured).sort_values(
         ["value_moved", "credit_moved", "events_moved", "id", "other_id", "kind"],
         ascending=[False] * 3 + [True] * 3,
         ignore_index=True,
     )
-    return schema.typed(found, schema.LINKS_AT_RISK)
+    return schema.typed(ranked, schema.LINKS_AT_RISK)
 
 
 def uncertain_kinds(rule: StitchRule) -> tuple[str, ...]:

@@ -125,11 +125,13 @@ def test_a_user_on_too_many_devices() -> None:
 
 
 def test_a_user_whom_alias_calls_alone_name() -> None:
-    """No event carries "qa"; the three rows are its own by their devices."""
+    """No event carries "qa": the three rows are its own by their devices. Bob carries his id himself."""
     calls = [{"event_name": "$alias", "previous_id": f"anon_{n}", "new_user_id": "qa"} for n in range(3)]
-    events = shop(*calls, {"anonymous_id": "anon_0"}, {"anonymous_id": "anon_1"}, {"anonymous_id": "anon_2"})
-    row = only(events, "super-node", dn.StitchRule(max_devices_per_user=2))
-    assert (row["id"], row["person_id"], row["people"], row["events"]) == ("qa", "qa", 1, 3)
+    seen = [{"anonymous_id": f"anon_{n}"} for n in range(3)]
+    events = shop(*calls, *seen, *(login("bob", f"d{number}") for number in range(4)))
+    found = listed(events, "super-node", dn.StitchRule(max_devices_per_user=2))
+    columns = ["id", "person_id", "people", "events", "value"]
+    assert found[columns].to_numpy().tolist() == [["bob", "bob", 1, 4, 0.0], ["qa", "qa", 1, 3, 0.0]]
 
 
 def test_an_email_of_too_many_users() -> None:
