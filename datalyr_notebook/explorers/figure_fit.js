@@ -1,25 +1,38 @@
-// Keeps figures as wide as their cell. plotly measures a figure once, before it is laid out, and again only when the
-// window says that its size has changed: here it is told so when a figure was drawn, and when the cell's width changes.
+// Keeps the explorer's figure as wide as its cell. plotly measures a figure before it is laid out, takes that width
+// over into the layout at the first change of it, and then no longer looks at the cell.
 function render({ el }) {
   el.style.width = "100%";
+  const known = new WeakSet();
   let asked = 0;
-  const measure = () => {
-    cancelAnimationFrame(asked);
-    asked = requestAnimationFrame(() => window.dispatchEvent(new Event("resize")));
+
+  const fit = () => {
+    const box = el.closest(".widget-vbox");
+    let isOff = false;
+    for (const figure of box ? box.querySelectorAll(".js-plotly-plot") : []) {
+      if (!figure._fullLayout || !figure.clientWidth) continue;
+      if (!known.has(figure)) {
+        known.add(figure);
+        figure.on("plotly_afterplot", soon);
+      }
+      if (Math.abs(figure._fullLayout.width - figure.clientWidth) > 1) {
+        delete figure.layout.width;
+        isOff = true;
+      }
+    }
+    if (isOff) window.dispatchEvent(new Event("resize"));
   };
-  let width = el.clientWidth;
-  const wide = new ResizeObserver(() => {
-    if (el.clientWidth === width) return;
-    width = el.clientWidth;
-    measure();
-  });
+  const soon = () => {
+    cancelAnimationFrame(asked);
+    asked = requestAnimationFrame(fit);
+  };
+
+  const wide = new ResizeObserver(soon);
   wide.observe(el);
-  document.addEventListener("plotlywidget-after-render", measure);
-  measure();
+  document.addEventListener("plotlywidget-after-render", soon);
   return () => {
     wide.disconnect();
     cancelAnimationFrame(asked);
-    document.removeEventListener("plotlywidget-after-render", measure);
+    document.removeEventListener("plotlywidget-after-render", soon);
   };
 }
 

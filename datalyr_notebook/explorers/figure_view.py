@@ -42,7 +42,7 @@ class FigureView:
         self._picked = picked
         # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
         # is finished first and wrapped last.
-        self.widget = go.FigureWidget(figure.update_layout(autosize=True))
+        self.widget = go.FigureWidget(figure)
         self.widget._config = {**self.widget._config, "responsive": True}
         self.fit = _Fit()
         """Is shown where the figure is, takes no room, and keeps the figure as wide as its cell."""
@@ -53,7 +53,7 @@ class FigureView:
         """Replace everything that is drawn; the figure that is shown already stays, with the reader's zoom."""
         if figure is self._shown:
             return
-        self._shown = figure.update_layout(autosize=True)
+        self._shown = figure
         widget = self.widget
         stale = [
             key for key in widget.layout.to_plotly_json() if figure.layout[key] is None or key not in figure.layout

@@ -108,7 +108,7 @@ def test_a_finding_leads_to_its_person_and_says_why() -> None:
     assert explorer.state["person"] == "kate"
     assert drawn_ids(explorer) == ["kate", "phone", "tablet", "tom"]
     assert explorer.findings.chosen == 3
-    assert explorer.findings.note == "1 conversion: one of those worth most."
+    assert explorer.findings.note == "Of the people worth most: 1 conversion."
     explorer.undo()
     assert explorer.state["person"] == "tom"
 
@@ -177,7 +177,6 @@ def test_a_policy_is_compared_with_the_explorer_as_it_was_opened() -> None:
     explorer.undo()
     assert explorer.credit.rows == []
     assert explorer.credit.note.startswith("No event has another owner than when the explorer was opened")
-
 
 
 def test_a_moment_hides_what_was_known_later() -> None:
