@@ -11,6 +11,7 @@ from plotly.basedatatypes import BaseFigure
 from datalyr_notebook import errors
 from datalyr_notebook.figures.description_axes import read_axes
 from datalyr_notebook.figures.description_traces import marks_drawn, trace_lines
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.theme import unescaped
 
 MOST_LINES: Final = 25
@@ -44,7 +45,7 @@ def describe(figure: go.Figure | Mapping[str, Any]) -> str:
     """
     shown = _read(figure)
     axes = read_axes(shown)
-    lines = [unescaped(shown.layout.title.text), unescaped(shown.layout.title.subtitle.text)]
+    lines = [*heading_lines(shown)]
     if any(trace.type != "sankey" for trace in shown.data) or not shown.data:
         lines += [axis.words for axis in axes.values() if not axis.is_hidden]
     lines = [line for line in lines if line]

@@ -22,12 +22,14 @@ from datalyr_notebook.figures.theme import (
     escaped,
     shortened,
     text_on,
+    unescaped,
 )
 
 LEGEND_LINE: Final = 19
 LEGEND_COLUMNS: Final = 4
 """Pixels from one line of the legend to the next, and how many names fit into a line of a narrow figure."""
 
+_SUBTITLE_SIZE: Final = 12
 _MOST_DATES: Final = 8
 """Dates that fit under a figure 700 pixels wide."""
 _OPACITY: Final = 0.3
@@ -41,18 +43,31 @@ _REST: Final = Look(INK, 3)
 def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitle: str = "", remark: str = "") -> None:
     """Give a figure its heading, or the analyst's ``title`` instead, in place; texts are shown as they are.
 
-    ``remark`` stands behind either.
+    ``remark`` stands behind either, ``subtitle`` below, as a smaller line.
 
     >>> figure = go.Figure()
-    >>> headed(figure, "Credit", title="<b>")
+    >>> headed(figure, "Credit", title="<b>", subtitle="model linear")
     >>> figure.layout.title.text
-    '&lt;b&gt;'
+    '&lt;b&gt;<br><span style="font-size: 12px">model linear</span>'
     """
-    text = (heading if title is None else shortened(title, 200)) + remark
-    figure.update_layout(
-        title={"text": escaped(text), "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}},
-        title_subtitle={"text": escaped(subtitle)},
-    )
+    text = escaped((heading if title is None else shortened(title, 200)) + remark)
+    if subtitle:
+        # plotly's own subtitle stands on the title where a figure is first drawn hidden, as in a widget: plotly
+        # measures a title that has no height there.
+        text += f'<br><span style="font-size: {_SUBTITLE_SIZE}px">{escaped(subtitle)}</span>'
+    figure.update_layout(title={"text": text, "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}})
+
+
+def heading_lines(figure: go.Figure) -> tuple[str, str]:
+    """The title and the line below it of a figure, as they read: what :func:`headed` was given.
+
+    >>> figure = go.Figure()
+    >>> headed(figure, "Credit", title="<b>", subtitle="model linear")
+    >>> heading_lines(figure)
+    ('<b>', 'model linear')
+    """
+    heading, _, below = (figure.layout.title.text or "").partition("<br>")
+    return unescaped(heading), unescaped(below or figure.layout.title.subtitle.text)
 
 
 def legend_below(figure: go.Figure) -> None:

@@ -24,6 +24,7 @@ from datalyr_notebook.figures.channel_flow_rows import (
     NO_TOUCH,
     OTHERS,
 )
+from datalyr_notebook.figures.layout import heading_lines
 
 # Four went Email > Ad > Direct and three of them bought; two bought after an Ad alone; one without a touch.
 PATHS = PathCounts.from_strings(
@@ -64,7 +65,7 @@ def test_people_who_did_not_convert_are_drawn_when_asked_for() -> None:
 def test_value_is_a_width_and_what_is_worth_nothing_has_none() -> None:
     counts = PathCounts.from_strings(["Email", "Ad", "Direct"], conversions=[1, 2, 3], value=[30.0, 0.0, -5.0])
     assert shown(channel_flow_data(counts, metric="value"), "flow") == [[1, "Email", CONVERSION, 30.0]]
-    subtitle = channel_flow(counts, metric="value").layout.title.subtitle.text
+    subtitle = heading_lines(channel_flow(counts, metric="value"))[1]
     assert subtitle == "width: value; 1 conversion worth 30.00; 5 worth nothing are not drawn"
 
 
@@ -120,8 +121,8 @@ def test_nodes_stand_from_left_to_right_in_their_channels_colors() -> None:
     assert node.customdata[1] == "<b>Direct</b><br>3 (100.0%)<br>1 of it began here"
     assert link.customdata[0] == "Email → Direct (66.7%)<br>2 conversions worth 0.00"
     assert [note.text for note in figure.layout.annotations] == ["2nd to last", "last touch", CONVERSION]
-    assert figure.layout.title.text == "Channels on the way to a conversion"
-    assert figure.layout.title.subtitle.text == "width: how many; 3 conversions"
+    assert heading_lines(figure)[0] == "Channels on the way to a conversion"
+    assert heading_lines(figure)[1] == "width: how many; 3 conversions"
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
 
 

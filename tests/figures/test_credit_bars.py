@@ -14,6 +14,7 @@ from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.figures.credit_bars import CREDIT_BARS, credit_bars, credit_bars_data
 from datalyr_notebook.figures.largest import MOST_GROUPS, OTHER_GROUPS, OTHERS
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.theme import channel_color
 
 TOTALS = pd.DataFrame(
@@ -72,8 +73,8 @@ def test_one_model_has_the_colors_of_its_channels() -> None:
     assert bars.marker.color[:2] == (channel_color("Email"), channel_color("Direct"))
     assert list(bars.text) == ["2.00", "1.00", "5.00"]
     assert figure.layout.xaxis.title.text == "Conversions (sum of weights)"
-    assert figure.layout.title.text == "Conversions by channel"
-    assert figure.layout.title.subtitle.text == "model hybrid"
+    assert heading_lines(figure)[0] == "Conversions by channel"
+    assert heading_lines(figure)[1] == "model hybrid"
     assert not figure.layout.showlegend
 
 
@@ -83,7 +84,7 @@ def test_intervals_are_lines_as_long_as_they_are() -> None:
     assert list(figure.data[0].error_x.array) == [7, 7, 7]
     assert list(figure.data[0].error_x.arrayminus) == [4, 4, 4]
     assert figure.data[0].hovertext[0].endswith("90% interval: 36.00 to 47.00")
-    assert figure.layout.title.subtitle.text == "2 models; lines are 90% intervals"
+    assert heading_lines(figure)[1] == "2 models; lines are 90% intervals"
     # The channel that the second model gives nothing has no interval there.
     assert np.isnan(figure.data[1].error_x.array[0])
     assert not credit_bars(table, metric="conversions").data[0].error_x.visible
@@ -93,7 +94,7 @@ def test_intervals_of_conversions_are_those_of_conversions() -> None:
     table = TOTALS.assign(conversions_low=0.5, conversions_high=9.0)
     rows = credit_bars_data(table, metric="conversions")
     assert rows[["low", "high"]].iloc[0].tolist() == [0.5, 9.0]
-    assert credit_bars(table, metric="conversions").layout.title.subtitle.text == "2 models; lines are intervals"
+    assert heading_lines(credit_bars(table, metric="conversions"))[1] == "2 models; lines are intervals"
 
 
 def test_the_rest_of_many_channels_is_one_bar_without_an_interval() -> None:
@@ -173,5 +174,5 @@ def test_intervals_of_a_result_are_drawn_as_they_are() -> None:
     assert rows["amount"].tolist() == [99.99, 0.0, 0.0, 99.99]
     assert rows["low"].notna().tolist() == [True, False, False, True]
     figure = credit_bars(result.intervals(n=50))
-    assert figure.layout.title.text == "Credit by channel"
+    assert heading_lines(figure)[0] == "Credit by channel"
     assert figure.layout.yaxis.ticktext == ("Paid Social", "Direct")

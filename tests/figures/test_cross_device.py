@@ -12,6 +12,7 @@ import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.figures.cross_device import CROSS_CELLS, cross_device_matrix, cross_device_matrix_data
+from datalyr_notebook.figures.layout import heading_lines
 
 
 def table(*rows: tuple[str, str, str, str, float, float]) -> pd.DataFrame:
@@ -67,14 +68,14 @@ def test_a_cell_holds_credit_and_share() -> None:
     assert figure.layout.xaxis.title.text == "Converted on (device type)"
     assert figure.layout.yaxis.title.text == "Touched on (device type)"
     assert figure.layout.yaxis.autorange == "reversed"
-    assert figure.layout.title.subtitle.text == "model linear; 40.0% of the credit crossed devices"
+    assert heading_lines(figure)[1] == "model linear; 40.0% of the credit crossed devices"
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
 
 
 def test_where_nothing_has_a_value_conversions_are_drawn() -> None:
     figure = cross_device_matrix(LINEAR.assign(credit=0.0))
     assert figure.data[0].text.tolist()[0][0] == "2.00<br>40.0%"
-    assert figure.layout.title.subtitle.text == "model linear; 40.0% of the conversions crossed devices"
+    assert heading_lines(figure)[1] == "model linear; 40.0% of the conversions crossed devices"
 
 
 def test_it_draws_what_attribute_answers() -> None:
@@ -92,7 +93,7 @@ def test_it_draws_what_attribute_answers() -> None:
     result = dn.attribute(dn.stitch(events), model="first_touch")
     cells = cross_device_matrix_data(result)
     assert cells[["touched_on", "converted_on", "credit"]].to_numpy().tolist() == [["phone", "desktop", 50.0]]
-    assert cross_device_matrix(result).layout.title.subtitle.text.startswith("model first_touch; 100.0%")
+    assert heading_lines(cross_device_matrix(result))[1].startswith("model first_touch; 100.0%")
 
 
 def test_text_from_events_is_shown_as_it_is() -> None:

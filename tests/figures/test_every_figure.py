@@ -22,6 +22,7 @@ from datalyr_notebook.figures.credit_over_time import CREDIT_PERIODS
 from datalyr_notebook.figures.cross_device import CROSS_CELLS
 from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
 from datalyr_notebook.figures.journey_wall_rows import JOURNEY_WALL
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.match_rate import MATCH_LINES
 from datalyr_notebook.figures.model_comparison import MODEL_CELLS
 from datalyr_notebook.figures.policies import POLICY_BARS
@@ -120,7 +121,7 @@ def test_its_html_is_complete_and_offers_no_upload(name: str) -> None:
 def test_it_can_be_told_in_words(name: str) -> None:
     lines = figures.describe(drawn(name)).splitlines()
     assert 3 <= len(lines) <= 25
-    assert lines[0] == drawn(name).layout.title.text
+    assert lines[0] == heading_lines(drawn(name))[0]
     assert "Nothing is drawn" not in lines[-1]
 
 
@@ -152,3 +153,11 @@ def test_nothing_global_is_touched() -> None:
 def test_tab_completion_offers_the_figures_alone() -> None:
     assert dir(figures) == sorted(figures.__all__)
     assert {"describe", "journey_wall", "journey_wall_data", "credit_bars"} <= set(dir(figures))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_line_below_the_title_is_a_line_of_the_title(name: str) -> None:
+    # plotly measures a title before it places its own subtitle; hidden, as in a widget, the two stand on one another.
+    assert drawn(name).layout.title.subtitle.text is None
+    assert drawn(name).layout.title.text.count("<br>") == 1
+    assert figures.describe(drawn(name)).splitlines()[1] == heading_lines(drawn(name))[1] != ""

@@ -19,6 +19,7 @@ from datalyr_notebook.figures.identity_graph import identity_graph, identity_gra
 from datalyr_notebook.figures.identity_graph_layout import Place, place_nodes, route_links
 from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
 from datalyr_notebook.figures.identity_graph_traces import LINK_STYLES
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.identity.stitching import StitchRule, stitch
 from tests.figures.test_timeline import strings
 
@@ -247,8 +248,8 @@ def test_traces_symbols_and_what_hovering_tells() -> None:
         "device: anon_phone<br>of this person<br>2 events, 2026-01-01 12:00 to 2026-01-02 12:00 UTC<br>sdk: web"
     )
     assert trace(figure, "links").hovertext[0].startswith("identify: anon_phone ↔ u1<br>1 event, 2026-01-01 12:00 UTC")
-    assert figure.layout.title.text == "Identity graph of u1"
-    assert figure.layout.title.subtitle.text == "1 user, 2 devices (1 shared), 1 id of other persons, 4 links"
+    assert heading_lines(figure)[0] == "Identity graph of u1"
+    assert heading_lines(figure)[1] == "1 user, 2 devices (1 shared), 1 id of other persons, 4 links"
 
 
 def test_labels_of_shared_devices_stand_where_no_link_crosses_them() -> None:
@@ -271,7 +272,7 @@ def test_of_many_ids_fifty_are_shown_and_that_is_said() -> None:
     rows = identity_graph_data(stitch(many), "u")
     assert (rows["part"] == "node").sum() == 50
     assert (rows["part"] == "link").sum() == 49
-    assert identity_graph(stitch(many), "u").layout.title.text == "Identity graph of u (50 of 61 ids shown)"
+    assert heading_lines(identity_graph(stitch(many), "u"))[0] == "Identity graph of u (50 of 61 ids shown)"
 
 
 def test_the_order_of_rows_does_not_matter() -> None:

@@ -13,6 +13,7 @@ from datalyr_notebook import schema
 from datalyr_notebook.errors import AmbiguousPersonError, CurrencyError, OptionError, UnknownPersonError
 from datalyr_notebook.figures import describe, journey_wall, journey_wall_data
 from datalyr_notebook.figures.journey_wall_rows import JOURNEY_WALL, MOST_MARKS
+from datalyr_notebook.figures.layout import heading_lines
 
 HOSTILE = "<b>$x$"
 
@@ -95,7 +96,7 @@ def test_journeys_are_aligned_at_their_last_conversion() -> None:
     assert people(rows) == ["ann", "bob"]
     assert rows.loc[rows["kind"] == "conversion", "days"].round(3).tolist() == [0.0, -9.958, 0.0]
     figure = journey_wall(three(), ["ann", "bob", "cid"], align="conversion")
-    assert figure.layout.title.text == "Journeys of 2 people (2 of 3 people drawn)"
+    assert heading_lines(figure)[0] == "Journeys of 2 people (2 of 3 people drawn)"
     assert figure.layout.xaxis.title.text == "Days from the last conversion (before it: negative)"
 
 
@@ -124,7 +125,7 @@ def test_another_device_than_the_first_is_drawn_open() -> None:
     figure = journey_wall(rows, ["ann"])
     touches = next(trace for trace in figure.data if trace.name.startswith("touch"))
     assert [str(one).endswith("-open") for one in touches.marker.symbol] == [False, True, False]
-    assert "open symbols: not on the first device" in figure.layout.title.subtitle.text
+    assert "open symbols: not on the first device" in heading_lines(figure)[1]
 
 
 def test_a_person_is_asked_for_by_any_id_and_drawn_once() -> None:
@@ -136,7 +137,7 @@ def test_a_person_is_asked_for_by_any_id_and_drawn_once() -> None:
 def test_of_many_people_the_first_hundred_are_drawn_and_said() -> None:
     rows = stitched(*((f"01T10:{place % 60:02}", f"u{place:03}", "pageview", None, None) for place in range(120)))
     figure = journey_wall(rows, rows["person_id"].tolist())
-    assert figure.layout.title.text == "Journeys of 100 people (100 of 120 people drawn)"
+    assert heading_lines(figure)[0] == "Journeys of 100 people (100 of 120 people drawn)"
     assert len(figure.layout.yaxis.ticktext) == 100
     assert len(figure.data) <= 50
 
@@ -151,7 +152,7 @@ def test_of_many_marks_each_kind_keeps_its_first_in_every_stretch() -> None:
     drawn = journey_wall_data(rows, ["u"])
     assert len(drawn) <= MOST_MARKS
     assert (drawn["kind"] == "conversion").sum() == 1
-    assert f"{len(drawn):,} of 30,000 marks drawn" in journey_wall(rows, ["u"]).layout.title.subtitle.text
+    assert f"{len(drawn):,} of 30,000 marks drawn" in heading_lines(journey_wall(rows, ["u"]))[1]
 
 
 def test_row_order_changes_nothing() -> None:
@@ -227,4 +228,4 @@ def test_what_cannot_be_drawn_is_named() -> None:
 def test_events_that_are_not_stitched_are_stitched() -> None:
     figure = dn.load_sample("seed_journey").datalyr.plot.journey_wall(["user_789"])
     assert isinstance(figure, go.Figure)
-    assert figure.layout.title.text == "Journeys of 1 person"
+    assert heading_lines(figure)[0] == "Journeys of 1 person"

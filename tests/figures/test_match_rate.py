@@ -13,6 +13,7 @@ import pytest
 import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.match_rate import (
     EVERYTHING,
     MATCH_LINES,
@@ -69,7 +70,7 @@ def test_axes_say_what_they_show() -> None:
     figure = match_rate_over_time(STITCHED, by="month", measure="value")
     assert figure.layout.xaxis.title.text == "Start of the month (UTC)"
     assert figure.layout.yaxis.title.text == "Matched share of value"
-    assert figure.layout.title.text == "Matched share of value by month"
+    assert heading_lines(figure)[0] == "Matched share of value by month"
     assert figure.layout.yaxis.tickformat == ".0%"
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
     assert match_rate_over_time(STITCHED, split=None).layout.showlegend is False

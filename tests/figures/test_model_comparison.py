@@ -11,6 +11,7 @@ from datalyr_notebook import schema
 from datalyr_notebook.attribution.comparison import ModelComparison
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.figures.largest import MOST_GROUPS, OTHERS
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.model_comparison import MODEL_CELLS, model_comparison, model_comparison_data
 
 Cell = tuple[str, str, float, float, int | None]
@@ -67,7 +68,7 @@ def test_a_cell_for_every_model_and_channel() -> None:
     assert figure.layout.yaxis.ticktext == ("<i>points apart</i>", "hybrid", "linear", "last_touch")
     assert list(figure.layout.yaxis.range) == [2.5, -1.5]
     assert figure.layout.xaxis.title.text == "Channel, by how far apart models are"
-    assert figure.layout.title.subtitle.text == "3 conversions worth 100.00; hover for ranks"
+    assert heading_lines(figure)[1] == "3 conversions worth 100.00; hover for ranks"
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
 
 

@@ -12,6 +12,7 @@ import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.figures.largest import MOST_GROUPS, OTHERS
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.stitching_impact import IMPACT_BARS, stitching_impact_bars, stitching_impact_bars_data
 from datalyr_notebook.studies.impact import StitchingImpact
 
@@ -63,7 +64,7 @@ def test_the_figure_draws_both_sides_and_tells_the_change() -> None:
     )
     assert figure.layout.xaxis.title.text == "Credit (in the currency of the conversions)"
     assert figure.layout.yaxis.title.text == "Channel"
-    assert "60% of the value crosses devices; in brackets 95% intervals" in figure.layout.title.subtitle.text
+    assert "60% of the value crosses devices; in brackets 95% intervals" in heading_lines(figure)[1]
     assert "change +60.00 (20.00 to 110.00)" in figure.data[1].hovertext[0]
 
 
@@ -84,7 +85,7 @@ def test_texts_are_shown_not_run() -> None:
 
 def test_from_the_accessor() -> None:
     figure = dn.load_sample("seed_journey").datalyr.plot.stitching_impact_bars(n=10, title="Mine")
-    assert figure.layout.title.text == "Mine"
+    assert heading_lines(figure)[0] == "Mine"
 
 
 def test_something_else_is_refused() -> None:

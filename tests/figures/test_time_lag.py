@@ -10,6 +10,7 @@ import pytest
 import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.time_lag import LAG_BARS, MOST_BARS, time_lag_histogram, time_lag_histogram_data
 
 
@@ -80,7 +81,7 @@ def test_bars_and_the_share_by_then() -> None:
     assert figure.layout.yaxis.title.text == "Conversions"
     assert figure.layout.yaxis2.title.text == "Share by then"
     assert figure.layout.xaxis.ticktext == ("0", "1", "2", "3+")
-    assert figure.layout.title.subtitle.text == ("100 conversions with a touch; half within 1 day, 90% within 1 day")
+    assert heading_lines(figure)[1] == ("100 conversions with a touch; half within 1 day, 90% within 1 day")
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
 
 

@@ -11,6 +11,7 @@ import plotly.io as pio
 import pytest
 
 from datalyr_notebook.errors import AmbiguousPersonError, OptionError, UnknownPersonError
+from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.trait_timeline import trait_timeline, trait_timeline_data
 from datalyr_notebook.figures.trait_timeline_rows import TRAIT_TIMELINE
 from datalyr_notebook.identity.stitching import stitch
@@ -143,8 +144,8 @@ def test_the_three_states_differ_by_more_than_color() -> None:
     assert tuple(bars["replaced"].text) == ("free", "555")
     assert tuple(marks["never held"].text) == ("free",)
     assert figure.layout.uniformtext.mode == "hide"
-    assert figure.layout.title.text == "Traits of u1"
-    assert figure.layout.title.subtitle.text == "values: 5, traits: 2"
+    assert heading_lines(figure)[0] == "Traits of u1"
+    assert heading_lines(figure)[1] == "values: 5, traits: 2"
     assert figure.layout.template.layout.modebar.remove == ("sendChartToCloud",)
 
 
@@ -214,7 +215,7 @@ def test_of_too_many_traits_and_values_some_are_drawn_and_the_title_says_so() ->
     many = stitched(("2026-06-03T10:00Z", "$identify", "web", {f"t{number:03d}": number for number in range(60)}))
     figure = trait_timeline(many, "u1")
     assert len(figure.layout.yaxis.ticktext) == 40
-    assert figure.layout.title.subtitle.text == "values: 40, traits: 40 (of 60 values of 60 traits said)"
+    assert heading_lines(figure)[1] == "values: 40, traits: 40 (of 60 values of 60 traits said)"
     calls = [
         (str(pd.Timestamp("2026-06-03T10:00Z") + pd.Timedelta(number, "min")), "$identify", "web", {"page": number})
         for number in range(2_100)
