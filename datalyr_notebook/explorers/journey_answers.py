@@ -16,13 +16,13 @@ from datalyr_notebook.explorers.explorer import Answer, State
 from datalyr_notebook.explorers.people_search import Found, PeopleSearch
 from datalyr_notebook.explorers.roster import ANY, YES_NO, Filters, Roster
 from datalyr_notebook.explorers.source import Source
-from datalyr_notebook.figures.layout import say_empty
+from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import shortened, themed
 from datalyr_notebook.figures.timeline import timeline_figure
 from datalyr_notebook.figures.timeline_axis import find_zone
 from datalyr_notebook.figures.timeline_marks import TIMELINE
 from datalyr_notebook.figures.timeline_rows import GAPS, STITCHING, Masks, Timeline, View, timeline_of
-from datalyr_notebook.identity.persons import find_person
+from datalyr_notebook.identity.persons import find_persons
 from datalyr_notebook.journeys.conversions import Conversion, conversion_kinds
 from datalyr_notebook.loading.encoding import part_of
 from datalyr_notebook.order import Flags, Ints
@@ -197,17 +197,8 @@ class JourneyAnswers:
         """The person of this name, or with this id. Raises UnknownPersonError, AmbiguousPersonError."""
         if isinstance(asked, str) and asked in self.codes:
             return self.codes[asked]
-        original = self.source.redaction.original(asked)
-        codes = np.flatnonzero(self.roster.names.to_numpy(dtype=object) == original)
-        if len(codes) and self.roster.events[codes[0]]:
-            return int(codes[0])
-        try:
-            found = find_person(STEP, self.source.stitched, original)
-        except errors.UnknownPersonError as unknown:
-            raise errors.UnknownPersonError(STEP, asked, self._masked(unknown.nearest)) from None
-        except errors.AmbiguousPersonError as several:
-            raise errors.AmbiguousPersonError(STEP, asked, self._masked(several.persons)) from None
-        return int(np.flatnonzero(self.roster.names.to_numpy(dtype=object) == found)[0])
+        [code] = find_persons(STEP, self.source.stitched, [asked], redaction=self.source.redaction).tolist()
+        return int(code)
 
     def labels(self) -> list[tuple[str, str]]:
         """The people to choose from: what is shown of each, and their name."""
@@ -258,9 +249,6 @@ class JourneyAnswers:
         text, kind = self.search.entry(entry)
         column = "email" if kind == "e-mail" else kind
         return str(self.source.redaction.texts(column, np.array([text], dtype=object))[0]), kind
-
-    def _masked(self, ids: list[str]) -> list[str]:
-        return [self.source.redaction.name(one) if self.source.redaction.masks else one for one in ids]
 
     def _find(self, state: State) -> Found:
         key = tuple(state[name] for name in _FILTERS)
@@ -324,6 +312,7 @@ class JourneyAnswers:
 
 def _empty_figure() -> go.Figure:
     figure = themed(go.Figure())
+    headed(figure, "Journey")
     say_empty(figure, "Nobody is shown.")
-    figure.update_layout(height=220, title="Journey")
+    figure.update_layout(height=220)
     return figure

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from datalyr_notebook import errors, schema
+from datalyr_notebook import schema
 from datalyr_notebook.figures.identity_graph_layout import Line, Place, route_links
 from datalyr_notebook.figures.identity_graph_rows import (
     PersonGraph,
@@ -164,22 +164,9 @@ def _graph(
         links = asked_links(_STEP, _original_links(without, redaction), bare, rule)
         with repeated():
             stitched = stitch_without(bare, links, rule)
-    name = find_shown_person(_STEP, stitched, person, redaction)
+    name = find_person(_STEP, stitched, person, redaction=redaction)
     graph = find_person_graph(person_part(stitched, name, rule), name, rule, without=links)
     return masked(graph, redaction)
-
-
-def find_shown_person(step: str, stitched: pd.DataFrame, asked: object, redaction: Redaction) -> str:
-    """The person_id that is asked for by any id of theirs, or by its number; errors name what may be shown.
-
-    Raises UnknownPersonError, AmbiguousPersonError.
-    """
-    try:
-        return find_person(step, stitched, redaction.original(asked))
-    except errors.UnknownPersonError as error:
-        raise (errors.UnknownPersonError(step, asked, ()) if redaction.masks else error) from None
-    except errors.AmbiguousPersonError as error:
-        raise errors.AmbiguousPersonError(step, asked, [redaction.name(one) for one in error.persons]) from None
 
 
 def _original_links(links: pd.DataFrame, redaction: Redaction) -> pd.DataFrame:

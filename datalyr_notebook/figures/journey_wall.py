@@ -185,7 +185,7 @@ def _wall(
     zone = find_zone(_STEP, shape.tz)
     stitched = as_stitched(_STEP, stitched)
     redaction = Redaction.of(_STEP, redact, stitched)
-    persons = find_persons(_STEP, stitched, [redaction.original(one) for one in _ids(people)])
+    persons = find_persons(_STEP, stitched, _ids(people), redaction=redaction)
     parts = find_parts(stitched, persons, conversion, rates, adds_up=shape.sort == "value")
     names = stitched["person_id"].cat.categories[persons].to_numpy(dtype=object)
     missing = np.iinfo(np.int64).min

@@ -177,7 +177,7 @@ def _timeline(
     """Find the person, and what is drawn of them."""
     stitched = as_stitched(_STEP, stitched)
     masks = Masks.of(_STEP, redact, stitched)
-    found = find_person(_STEP, stitched, masks.drawn.original(person))
+    found = find_person(_STEP, stitched, person, redaction=masks.drawn)
     mine = rows_with(stitched["person_id"], found)
     check_hover(_STEP, view.hover, stitched, mine)
     counts = conversion_of(conversion, stitched, mine)

@@ -14,7 +14,8 @@ from datalyr_notebook import errors, order, schema
 from datalyr_notebook.frames import read_stitched
 from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.notices import say
-from datalyr_notebook.order import Ints
+from datalyr_notebook.order import Flags, Ints
+from datalyr_notebook.redaction import Redaction
 
 MOST_CANDIDATES: Final = 3_000
 """Ids compared with one that nobody has, to name the nearest."""
@@ -30,25 +31,27 @@ def as_stitched(step: str, events: pd.DataFrame) -> pd.DataFrame:
     return stitch(events)
 
 
-def find_person(step: str, stitched: pd.DataFrame, asked: object) -> str:
+def find_person(step: str, stitched: pd.DataFrame, asked: object, *, redaction: Redaction | None = None) -> str:
     """The person_id that is asked for, or that one person's rows with this user_id or anonymous_id have.
 
-    Raises UnknownPersonError where nobody has the id, AmbiguousPersonError where several persons do;
-    ``step`` is who asks.
+    Under a ``redaction`` people are asked for by what is shown of them, too, such as ``"user 17"``. Raises
+    UnknownPersonError where nobody has the id, AmbiguousPersonError where several persons do, both without
+    anything that is masked; ``step`` is who asks.
 
     >>> stitched = pd.DataFrame({"person_id": ["user_789", "user_789"], "anonymous_id": ["anon_a", "anon_b"]})
     >>> find_person("journey_timeline", stitched, "anon_b")
     'user_789'
     """
     ids = {name: stitched[name] for name in ("person_id", "user_id", "anonymous_id") if name in stitched.columns}
-    if isinstance(asked, str | int) and not isinstance(asked, bool):
+    wanted = _original(asked, redaction)
+    if isinstance(wanted, str):
         for column in ids.values():
-            owners = stitched["person_id"].iloc[rows_with(column, str(asked))].dropna().drop_duplicates().tolist()
+            owners = stitched["person_id"].iloc[rows_with(column, wanted)].dropna().drop_duplicates().tolist()
             if len(owners) > 1:
-                raise errors.AmbiguousPersonError(step, asked, owners)
+                raise errors.AmbiguousPersonError(step, asked, _shown(owners, redaction))
             if owners:
                 return str(owners[0])
-    raise errors.UnknownPersonError(step, asked, nearest_ids(ids.values(), str(asked)))
+    raise errors.UnknownPersonError(step, asked, _unmasked(nearest_ids(ids.values(), str(wanted)), redaction))
 
 
 def rows_with(ids: pd.Series, one: str) -> Ints:
@@ -59,12 +62,7 @@ def rows_with(ids: pd.Series, one: str) -> Ints:
     """
     if not isinstance(ids.dtype, pd.CategoricalDtype):
         return np.flatnonzero((ids.astype(object) == one).to_numpy(dtype=bool))
-    known = ids.cat.categories
-    try:
-        places = np.flatnonzero(known == one)
-    except UnicodeEncodeError:
-        # Arrow cannot compare with half of a surrogate pair.
-        places = np.flatnonzero(known.astype(object) == one)
+    places = np.flatnonzero(_is_one_of(ids.cat.categories, [one]))
     return np.flatnonzero(ids.cat.codes.to_numpy() == places[0]) if len(places) else places
 
 
@@ -77,7 +75,9 @@ def nearest_ids(columns: Iterable[pd.Series | pd.Index], asked: str) -> list[str
     return difflib.get_close_matches(asked, alike[:MOST_CANDIDATES])
 
 
-def find_persons(step: str, stitched: pd.DataFrame, asked: Iterable[object]) -> Ints:
+def find_persons(
+    step: str, stitched: pd.DataFrame, asked: Iterable[object], *, redaction: Redaction | None = None
+) -> Ints:
     """The persons that several ids mean, each once, in the order asked: their codes in ``person_id``.
 
     What an id means, and what is raised, is as in :func:`find_person`. ``stitched``: ids are categories.
@@ -86,22 +86,54 @@ def find_persons(step: str, stitched: pd.DataFrame, asked: Iterable[object]) -> 
     >>> find_persons("journey_wall", pd.DataFrame(ids, dtype="category"), ["anon_c", "u2", "u1"]).tolist()
     [0, 1]
     """
-    wanted = dict.fromkeys(str(one) if isinstance(one, Integral) else one for one in asked)
-    person, owner = order.codes(stitched, "person_id"), dict[object, int]()
+    wanted: dict[str, object] = {}
+    for said in asked:
+        one = _original(said, redaction)
+        if not isinstance(one, str):
+            raise errors.UnknownPersonError(step, said, ())
+        wanted.setdefault(one, said)
+    person, owner = order.codes(stitched, "person_id"), dict[str, int]()
     columns = [name for name in ("person_id", "user_id", "anonymous_id") if name in stitched.columns]
     for name in columns:
-        left = [one for one in wanted if isinstance(one, str) and one not in owner]
+        left = [one for one in wanted if one not in owner]
         known = stitched[name].cat.categories
-        is_asked = np.append(known.isin(left), [False])
+        is_asked = np.append(_is_one_of(known, left), [False])
         code = order.codes(stitched, name)
         rows = np.flatnonzero(is_asked[code] & (person >= 0))
         pairs = pd.DataFrame({"id": code[rows], "person": person[rows]}).drop_duplicates()
         shared = pairs.loc[pairs["id"].duplicated(), "id"].tolist()
         if shared:
-            owners = stitched["person_id"].cat.categories[pairs.loc[pairs["id"] == shared[0], "person"]]
-            raise errors.AmbiguousPersonError(step, known[shared[0]], owners.tolist())
+            owners = stitched["person_id"].cat.categories[pairs.loc[pairs["id"] == shared[0], "person"]].tolist()
+            raise errors.AmbiguousPersonError(step, wanted[known[shared[0]]], _shown(owners, redaction))
         owner |= dict(zip(known[pairs["id"]].tolist(), pairs["person"].tolist(), strict=True))
-    for one in wanted:
+    for one, said in wanted.items():
         if one not in owner:
-            raise errors.UnknownPersonError(step, one, nearest_ids([stitched[name] for name in columns], str(one)))
+            near = nearest_ids([stitched[name] for name in columns], one)
+            raise errors.UnknownPersonError(step, said, _unmasked(near, redaction))
     return np.array(list(dict.fromkeys(owner[one] for one in wanted)), dtype=np.int64)
+
+
+def _is_one_of(known: pd.Index, wanted: list[str]) -> Flags:
+    """Which texts are among those wanted."""
+    try:
+        found: Flags = np.asarray(known == wanted[0] if len(wanted) == 1 else known.isin(wanted), dtype=bool)
+    except UnicodeEncodeError:
+        # Arrow cannot compare with half of a surrogate pair.
+        found = known.astype(object).isin(wanted)
+    return found
+
+
+def _original(asked: object, redaction: Redaction | None) -> object:
+    """The id that is meant: numbers are ids, and what is shown of a masked id means that id."""
+    if isinstance(asked, Integral) and not isinstance(asked, bool):
+        asked = str(asked)
+    return asked if redaction is None else redaction.original(asked)
+
+
+def _shown(persons: list[str], redaction: Redaction | None) -> list[str]:
+    return persons if redaction is None else [redaction.name(one) for one in persons]
+
+
+def _unmasked(nearest: list[str], redaction: Redaction | None) -> list[str]:
+    """Of ids that resemble what was asked for those that may be shown: the number of a masked one resembles nothing."""
+    return nearest if redaction is None else [one for one in nearest if redaction.name(one) == one]
