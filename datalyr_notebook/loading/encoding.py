@@ -63,8 +63,13 @@ def in_order(values: pd.Series) -> pd.Series:
 
 
 def part_of(table: pd.DataFrame, rows: npt.NDArray[np.integer]) -> pd.DataFrame:
-    """Some rows as a small table: without the texts of all the others among its categories."""
-    if len(rows) == len(table):
+    """Some rows, in the order given, as a small table: without the texts of all the others among its categories.
+
+    >>> table = pd.DataFrame({"user_id": pd.Categorical(["u1", "u2", "u1"])})
+    >>> part_of(table, np.array([2, 1, 0])).index.tolist()
+    [2, 1, 0]
+    """
+    if len(rows) == len(table) and (rows == np.arange(len(table))).all():
         return table
     part = table.iloc[rows]
     coded = [str(name) for name, dtype in part.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]

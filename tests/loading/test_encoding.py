@@ -24,6 +24,7 @@ from datalyr_notebook.loading.encoding import (
     matches,
     nobody,
     nothing,
+    part_of,
     relabel,
     without,
 )
@@ -235,3 +236,14 @@ def test_only_a_written_out_null_is_nothing() -> None:
     column = pd.Series(["null", " NaN ", "None", "undefined", "<NA>", "0", "-1", "id", "true", "x", None])
     assert nothing(column).tolist() == [True] * 5 + [False] * 6
     assert nothing(pd.Series([None, None], dtype=object)).tolist() == [False, False]
+
+
+@pytest.mark.parametrize("rows", [[2, 1, 0], [0, 1, 2], [1, 1, 1], [2], []])
+def test_a_part_has_the_rows_in_the_order_asked_also_where_it_is_the_whole(rows: list[int]) -> None:
+    table = pd.DataFrame({"user_id": pd.Categorical(["u1", None, "u2"]), "value": [1.0, 2.0, 3.0]})
+    part = part_of(table, np.array(rows, dtype=np.int64))
+    assert part["value"].tolist() == [row + 1.0 for row in rows]
+    assert part["user_id"].astype(object).where(part["user_id"].notna(), None).tolist() == [
+        ["u1", None, "u2"][row] for row in rows
+    ]
+    assert set(part["user_id"].cat.categories) == set(part["user_id"].dropna())
