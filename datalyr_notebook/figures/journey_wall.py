@@ -234,11 +234,8 @@ def _masked(marks: pd.DataFrame, people: Texts, redaction: Redaction) -> pd.Data
     """The marks as they may be shown; places, times and amounts are no secret. ``people``: what each row is called."""
     if not redaction.masks:
         return marks
-    shown = {name: redaction.texts(name, marks[name].astype(object).to_numpy()) for name in _MASKED}
-    shown["person_id"] = people[marks["row"].to_numpy()]
-    return schema.typed(
-        marks.assign(**{name: pd.Series(texts, dtype=object) for name, texts in shown.items()}), JOURNEY_WALL
-    )
+    shown = redaction.table(marks[list(_MASKED)]).assign(person_id=people[marks["row"].to_numpy()])
+    return schema.typed(marks.assign(**{str(name): shown[name] for name in shown.columns}), JOURNEY_WALL)
 
 
 def _lay_out(figure: go.Figure, wall: Wall, sort: str, align: str, title: str | None) -> None:

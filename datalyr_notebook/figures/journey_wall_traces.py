@@ -30,6 +30,8 @@ MOST_CHANNELS: Final = 8
 OTHER_TOUCHES: Final = "touch: other channels"
 
 _OTHERS: Final = Look(INK, 3)
+_BENEATH: Final = 15
+"""Pixels of a touch beneath a star, whose arms are shorter: so both are seen."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class Wall:
         flags: Flags = (self.marks["device"] > 1).to_numpy(dtype=bool)
         return flags
 
+    @property
+    def is_converting(self) -> Flags:
+        """Which marks stand where their person converts, whatever they are."""
+        place = self.marks.groupby(["row", "timestamp"], sort=False).ngroup().to_numpy()
+        return np.isin(place, place[(self.marks["kind"] == "conversion").to_numpy()])
+
 
 def wall_traces(wall: Wall) -> list[go.Scatter]:
     """Everything that is drawn, from the back to the front."""
@@ -67,14 +75,14 @@ def wall_traces(wall: Wall) -> list[go.Scatter]:
     groups = [
         ("event", kind == "event", "line-ns-open", 7, INK, 1),
         ("identify", kind == "identify", SYMBOLS["identify"], 13, PALETTE[1], 2),
-        ("conversion", kind == "conversion", SYMBOLS["conversion"], 13, PALETTE[4], 1),
     ]
-    # Touches come last: they are smaller than a star, so both are seen where they stand on one another.
     for name, look in zip(common, channel_looks(common), strict=True):
         is_own = (kind == "touch") & (channel == name)
         groups.append((f"touch: {shortened(name)}", is_own, look.symbol, 8, look.color, 1))
     is_other = (kind == "touch") & ~pd.Series(channel).isin(common).to_numpy()
     groups.append((OTHER_TOUCHES, is_other, _OTHERS.symbol, 8, _OTHERS.color, 1))
+    # What everything leads to is never covered, and comes first where marks of one moment are hovered over.
+    groups.append(("conversion", kind == "conversion", SYMBOLS["conversion"], 13, PALETTE[4], 1))
     return [
         _journeys(wall),
         *(
@@ -114,6 +122,8 @@ def _marks(
     hovers: Texts,
 ) -> go.Scatter:
     is_open = wall.is_elsewhere[rows] & (not symbol.endswith("open"))
+    kind = str(wall.marks["kind"].iloc[rows[0]])
+    is_beneath = wall.is_converting[rows] & (kind == "touch")
     return go.Scatter(
         x=wall.x[rows],
         y=wall.marks["row"].to_numpy()[rows],
@@ -124,12 +134,12 @@ def _marks(
         cliponaxis=False,
         marker={
             "symbol": np.where(is_open, f"{symbol}-open", symbol) if is_open.any() else symbol,
-            "size": size,
+            "size": np.where(is_beneath, _BENEATH, size) if is_beneath.any() else size,
             "color": color,
             "opacity": 1,
             "line": {"width": np.where(is_open, 1.5, width) if is_open.any() else width, "color": color},
         },
-        meta={"kind": str(wall.marks["kind"].iloc[rows[0]])},
+        meta={"kind": kind},
     )
 
 

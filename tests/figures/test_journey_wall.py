@@ -128,6 +128,17 @@ def test_another_device_than_the_first_is_drawn_open() -> None:
     assert "open symbols: not on the first device" in heading_lines(figure)[1]
 
 
+def test_a_conversion_is_never_covered_and_its_own_touch_is_seen_around_it() -> None:
+    figure = journey_wall(three(), ["bob"])
+    kinds = [trace.meta["kind"] for trace in figure.data if trace.meta]
+    assert kinds == ["touch", "conversion"]
+    touch, conversion = figure.data[-2:]
+    # bob came through Google and left, and came back twice and bought at that very moment.
+    at_conversion = [moment in conversion.x for moment in touch.x]
+    assert at_conversion == [False, True, True]
+    assert [size > conversion.marker.size for size in touch.marker.size] == at_conversion
+
+
 def test_a_person_is_asked_for_by_any_id_and_drawn_once() -> None:
     assert people(journey_wall_data(three(), ["anon_ann", "ann"])) == ["ann"]
     assert people(journey_wall_data(three(), dn.people(three()))) == ["ann", "bob", "cid"]
