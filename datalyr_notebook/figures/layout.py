@@ -50,12 +50,14 @@ def headed(figure: go.Figure, heading: str, *, title: str | None = None, subtitl
     >>> figure.layout.title.text
     '&lt;b&gt;<br><span style="font-size: 12px">model linear</span>'
     """
-    text = escaped((heading if title is None else shortened(title, 200)) + remark)
+    text, above = escaped((heading if title is None else shortened(title, 200)) + remark), 14
     if subtitle:
+        # plotly leaves no room for the first line of several.
+        above += 10
         # plotly's own subtitle stands on the title where a figure is first drawn hidden, as in a widget: plotly
         # measures a title that has no height there.
         text += f'<br><span style="font-size: {_SUBTITLE_SIZE}px">{escaped(subtitle)}</span>'
-    figure.update_layout(title={"text": text, "yref": "container", "y": 1, "pad": {"t": 14, "l": 10}})
+    figure.update_layout(title={"text": text, "yref": "container", "y": 1, "pad": {"t": above, "l": 10}})
 
 
 def heading_lines(figure: go.Figure) -> tuple[str, str]:

@@ -95,6 +95,7 @@ BLANK: Final = " "
 """The label of a mark without one. After an empty text plotly loses later ones of the trace when it draws again,
 as it does to fit the margins of axes."""
 
+_CLEAR: Final = "rgba(0, 0, 0, 0)"
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks that reverse the direction of text, and halves of surrogate pairs."""
 _BREAK: Final = re.compile("<br ?/?>", re.IGNORECASE)
@@ -114,11 +115,16 @@ def themed(figure: go.Figure) -> go.Figure:
     layout = go.Layout(
         colorway=PALETTE,
         font={"color": INK, "size": 12, "family": "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"},
-        paper_bgcolor="rgba(0, 0, 0, 0)",
-        plot_bgcolor="rgba(0, 0, 0, 0)",
+        paper_bgcolor=_CLEAR,
+        plot_bgcolor=_CLEAR,
         title={"x": 0, "xanchor": "left", "font": {"size": 15}},
         hoverlabel={"align": "left", "bgcolor": "#FFFFFF", "bordercolor": INK, "font": {"color": "#222222"}},
-        modebar={"remove": ["sendChartToCloud"]},
+        modebar={
+            "remove": ["sendChartToCloud"],
+            "bgcolor": "rgba(0, 0, 0, 0)",
+            "color": INK,
+            "activecolor": PALETTE[1],
+        },
         xaxis=axis,
         yaxis=axis,
     )
