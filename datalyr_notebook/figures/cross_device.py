@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.attribution.tables.cross_device import cross_device
+from datalyr_notebook.figures.heat_map import heat_map
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import TEXT_SIZE, escaped, shortened, themed
 
@@ -113,7 +114,7 @@ def cross_device_matrix(
     figure.update_xaxes(title="Converted on (device type)", **axis)
     figure.update_yaxes(title="Touched on (device type)", autorange="reversed", **axis)
     if len(cells):
-        figure.add_trace(_heatmap(cells, rows, columns, measure))
+        figure.add_traces(_cells(cells, rows, columns, measure))
     else:
         say_empty(figure, "No touch model credits a conversion.")
     return figure
@@ -146,7 +147,7 @@ def _types(own: pd.DataFrame) -> list[str]:
     return [str(name) for name in size.sort_index().sort_values(ascending=False, kind="stable").index]
 
 
-def _heatmap(cells: pd.DataFrame, rows: list[str], columns: list[str], measure: str) -> go.Heatmap:
+def _cells(cells: pd.DataFrame, rows: list[str], columns: list[str], measure: str) -> list[go.Heatmap | go.Scatter]:
     shape = (len(rows), len(columns))
     shares, texts, hovers = np.full(shape, np.nan), np.full(shape, "", dtype=object), np.full(shape, "", dtype=object)
     for _, cell in cells.iterrows():
@@ -161,20 +162,11 @@ def _heatmap(cells: pd.DataFrame, rows: list[str], columns: list[str], measure: 
                 f"{cell['other_device'] / cell['share'] if cell['share'] else 0:.1%} of it from another device",
             ]
         )
-    return go.Heatmap(
+    return heat_map(
+        shares,
+        texts,
+        hovers,
         x=[escaped(shortened(name)) for name in columns],
         y=[escaped(shortened(name)) for name in rows],
-        z=shares,
-        zmin=0,
-        zmax=float(np.nanmax(shares)) if len(cells) else 1.0,
-        text=texts,
-        texttemplate="%{text}",
-        textfont={"size": 12},
-        hovertext=hovers,
-        hoverinfo="text",
-        hoverongaps=False,
-        colorscale=_SCALE,
-        xgap=2,
-        ygap=2,
-        showscale=False,
+        scale=_SCALE,
     )

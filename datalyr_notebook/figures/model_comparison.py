@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from datalyr_notebook import errors, schema
 from datalyr_notebook.attribution.comparison import ModelComparison
+from datalyr_notebook.figures.heat_map import heat_map
 from datalyr_notebook.figures.largest import largest
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import INK, TEXT_SIZE, escaped, escaped_lines, shortened, themed
@@ -116,7 +117,7 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None, r
     cells = model_comparison_data(comparison, redact=redact)
     groups = cells["group"].drop_duplicates().tolist()
     models = list(comparison.models) if groups else []
-    drawn = [_heatmap(cells, len(models), comparison), _apart(cells)] if groups else []
+    drawn = [*_cells(cells, len(models), comparison), _apart(cells)] if groups else []
     figure = themed(go.Figure(drawn))
     by = " / ".join(comparison.grouped_by)
     told = f"{counted(comparison.count, 'conversion')} worth {comparison.value:,.2f}; hover for ranks"
@@ -149,7 +150,7 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None, r
     return figure
 
 
-def _heatmap(cells: pd.DataFrame, models: int, comparison: ModelComparison) -> go.Heatmap:
+def _cells(cells: pd.DataFrame, models: int, comparison: ModelComparison) -> list[go.Heatmap | go.Scatter]:
     share = cells["share"].to_numpy().reshape(models, -1)
     ranked = len(comparison.ranks)
     hovers = []
@@ -159,20 +160,13 @@ def _heatmap(cells: pd.DataFrame, models: int, comparison: ModelComparison) -> g
         lines += [] if np.isnan(rank) else [f"rank {rank:.0f} of {ranked}"]
         lines.append(f"models are up to {spread * 100:.1f} points apart")
         hovers.append(escaped_lines(lines))
-    return go.Heatmap(
-        z=share,
+    return heat_map(
+        share,
+        np.array([[_percent(one) for one in row] for row in share], dtype=object),
+        np.array(hovers, dtype=object).reshape(share.shape),
         x=np.arange(share.shape[1]),
         y=np.arange(models),
-        text=[[_percent(one) for one in row] for row in share],
-        texttemplate="%{text}",
-        textfont={"size": TEXT_SIZE},
-        hovertext=np.array(hovers, dtype=object).reshape(share.shape),
-        hoverinfo="text",
-        colorscale=[list(stop) for stop in _SCALE],
-        zmin=0,
-        zmax=max(float(np.nanmax(share, initial=0.0)), 0.01),
-        xgap=2,
-        ygap=2,
+        scale=_SCALE,
         colorbar={
             "title": {"text": f"Share of<br>{comparison.metric}", "font": {"size": TEXT_SIZE}},
             "tickformat": ".0%",

@@ -53,13 +53,19 @@ def test_devices_of_one_type_that_differ_are_one_cell() -> None:
 
 def test_a_cell_holds_credit_and_share() -> None:
     figure = cross_device_matrix(LINEAR)
-    (heat,) = figure.data
+    heat, written = figure.data
     assert list(heat.x) == ["desktop", "phone"]
     assert list(heat.y) == ["desktop", "phone", "unattributed"]
     assert heat.text.tolist() == [
         ["50.00<br>50.0%", ""],
         ["30.00<br>30.0%", "10.00<br>10.0%"],
         ["", "10.00<br>10.0%"],
+    ]
+    assert list(zip(written.x, written.y, written.text, strict=True)) == [
+        ("desktop", "desktop", "50.00<br>50.0%"),
+        ("desktop", "phone", "30.00<br>30.0%"),
+        ("phone", "phone", "10.00<br>10.0%"),
+        ("phone", "unattributed", "10.00<br>10.0%"),
     ]
     assert np.isnan(heat.z[0][1])
     assert heat.hovertext[1][0] == (

@@ -55,9 +55,11 @@ def test_the_channel_on_which_models_are_farthest_apart_comes_first_and_unattrib
 
 def test_a_cell_for_every_model_and_channel() -> None:
     figure = model_comparison(comparison())
-    cells, points = figure.data
+    cells, written, points = figure.data
     assert [list(row) for row in cells.z] == [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.0, 0.9, 0.1]]
     assert [list(row) for row in cells.text] == [["60%", "30%", "10%"], ["50%", "40%", "10%"], ["", "90%", "10%"]]
+    assert list(written.text) == ["60%", "30%", "10%", "50%", "40%", "10%", "90%", "10%"]
+    assert list(zip(written.x, written.y, strict=True))[-2:] == [(1, 2), (2, 2)]
     assert cells.hovertext[2][1] == (
         "Direct, last_touch<br>credit 90.00 (90.0%)<br>rank 1 of 2<br>models are up to 60.0 points apart"
     )
