@@ -36,14 +36,15 @@ _PER_NODE: Final = 34
 _TOP: Final = 96
 _BOTTOM: Final = 16
 _SIDE: Final = 24
-_CHARACTER: Final = 6.1
+_CHARACTER: Final = 5.8
 """Pixels a character of a label."""
-_NARROW: Final = 700
-"""Pixels from the first column to the last in a narrow figure."""
+_NARROW: Final = 572
+"""Pixels from the first column to the last in a figure 700 wide."""
 _ENDS: Final = 104
 """Pixels right of the last column, for the names of the ends."""
-_OPAQUE: Final = ((4.0, 0.34), (1.5, 0.2), (0.0, 0.1))
-"""How opaque a link is from so many pixels on: where hundreds of thin ones cross, the thick ones must be seen."""
+_OPAQUE: Final = ((4.0, 0.19), (1.5, 0.14), (0.0, 0.08))
+"""How opaque a link is from so many pixels on: where hundreds of thin ones cross, the thick ones must be seen.
+At most 0.19, so that names keep a contrast of 3:1 on links, on white pages and on dark ones."""
 
 
 def channel_flow_data(
@@ -169,11 +170,12 @@ def _nodes(links: pd.DataFrame, height: int) -> pd.DataFrame:
 
 def _sankey(links: pd.DataFrame, nodes: pd.DataFrame, across: dict[int, float], height: int, metric: str) -> go.Sankey:
     place = {key: number for number, key in enumerate(zip(nodes["step"], nodes["name"], strict=True))}
-    width = int(np.clip((_NARROW / max(len(across) - 1, 1) - _THICKNESS - 8) / _CHARACTER, 8, 24))
+    width = int(np.clip((_NARROW / max(len(across) - 1, 1) - _THICKNESS - 4) / _CHARACTER, 8, 24))
     scale = nodes["tall"].iloc[0] / nodes["flow"].iloc[0]
     return go.Sankey(
         arrangement="snap",
-        textfont={"size": TEXT_SIZE},
+        # plotly would surround names with white, also on dark pages.
+        textfont={"size": TEXT_SIZE, "color": INK, "shadow": "none"},
         node={
             "label": [
                 _label(name, width) if step else BLANK for step, name in zip(nodes["step"], nodes["name"], strict=True)

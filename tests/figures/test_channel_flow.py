@@ -25,6 +25,7 @@ from datalyr_notebook.figures.channel_flow_rows import (
     OTHERS,
 )
 from datalyr_notebook.figures.layout import heading_lines
+from tests.contrast import DARK, WHITE, contrast
 
 # Four went Email > Ad > Direct and three of them bought; two bought after an Ad alone; one without a touch.
 PATHS = PathCounts.from_strings(
@@ -124,6 +125,20 @@ def test_nodes_stand_from_left_to_right_in_their_channels_colors() -> None:
     assert heading_lines(figure)[0] == "Channels on the way to a conversion"
     assert heading_lines(figure)[1] == "width: how many; 3 conversions"
     assert "sendChartToCloud" in figure.layout.template.layout.modebar.remove
+
+
+@pytest.mark.parametrize("page", [WHITE, DARK])
+def test_names_can_be_read_on_links_and_have_no_halo(page: str) -> None:
+    paths = [f"c{place} > Direct" for place in range(30)]
+    figure = channel_flow(PathCounts.from_strings(paths, conversions=[10] * 30), most_channels=30)
+    assert figure.data[0].textfont.shadow == "none"
+    colors = {str(color) for color in figure.data[0].link.color}
+    assert len(colors) > 8
+    for color in colors:
+        *parts, opacity = (float(part) for part in color.removeprefix("rgba(").removesuffix(")").split(","))
+        below = [int(page[at : at + 2], 16) for at in (1, 3, 5)]
+        mixed = [round(part * opacity + under * (1 - opacity)) for part, under in zip(parts, below, strict=True)]
+        assert contrast(str(figure.data[0].textfont.color), "#{:02X}{:02X}{:02X}".format(*mixed)) >= 3
 
 
 def test_steps_have_headings() -> None:
