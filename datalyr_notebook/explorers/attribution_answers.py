@@ -254,7 +254,7 @@ class AttributionAnswers:
         drawn = found.totals if found.intervals is None else found.intervals
         look = {"metric": state["metric"], "redact": self.source.redact}
         figure, data = credit_bars(drawn, **look), credit_bars_data(drawn, **look)
-        for model, trace in enumerate(figure.data):
+        for model, trace in enumerate(trace for trace in figure.data if trace.meta):
             trace.customdata = [[model, bar] for bar in range(len(trace.y))]
         groups = len(drawn[list(found.result.grouped_by)].drop_duplicates())
         bars, by = data["group"].nunique(), state["by"]

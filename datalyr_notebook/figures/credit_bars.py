@@ -53,6 +53,10 @@ _BAR: Final = 11
 """Pixels between the bars of two groups, and of a bar."""
 _ALONE: Final = 26
 """Pixels of a group where there is one model."""
+_CASING: Final = {"color": "#FFFFFF", "thickness": 4, "width": 3}
+_CORE: Final = {"color": "#111111", "thickness": 1.2, "width": 3}
+"""Lines of intervals. A line lies on its bar and on the page, and no color is seen on all of them: a dark line with a
+white one below is."""
 
 
 def credit_bars_data(
@@ -137,7 +141,7 @@ def credit_bars(
     plotly.graph_objects.Figure
         A group of bars for each channel (several grouping columns are joined by " / "), the largest on top;
         beyond ``MOST_GROUPS`` the rest are one group. One model: bars have their channels' colors; several:
-        each has a color and hatching of its own. Intervals are error bars.
+        each has a color and hatching of its own. Intervals are error bars, dark with a white edge.
 
     Raises
     ------
@@ -157,6 +161,8 @@ def credit_bars(
     by = list(totals.grouped_by) if isinstance(totals, Attribution) else _grouped_by(totals)
     look = _Look(metric, len(models), bool(rows["low"].notna().any()), by == ["channel"])
     figure = themed(go.Figure([_bars(rows, name, place, look) for place, name in enumerate(models)]))
+    if look.has_intervals:
+        figure.add_traces([_cores(bars) for bars in figure.data])
     shown = " / ".join(shortened(name) for name in by)
     subtitle = f"model {shortened(models[0], 40)}" if len(models) == 1 else f"{len(models)} models" if models else ""
     if look.has_intervals:
@@ -246,19 +252,32 @@ def _bars(rows: pd.DataFrame, model: str, place: int, look: _Look) -> go.Bar:
         cliponaxis=False,
         hovertext=_hovers(own, look.metric),
         hoverinfo="text",
-        # Lines in the gray of the axes are seen on lighter bars.
-        marker={**marker, "opacity": 0.55 if look.has_intervals else 1.0},
+        marker=marker,
+        offsetgroup=str(place),
         error_x={
             "type": "data",
             "visible": look.has_intervals,
             "symmetric": False,
             "array": (own["high"] - own["amount"]).to_numpy(),
             "arrayminus": (own["amount"] - own["low"]).to_numpy(),
-            "color": INK,
-            "thickness": 1.5,
-            "width": 3,
+            **_CASING,
         },
         meta={"model": escaped(model)},
+    )
+
+
+def _cores(bars: go.Bar) -> go.Bar:
+    """The dark cores of the white lines of these bars, over all bars."""
+    return go.Bar(
+        x=bars.x,
+        y=bars.y,
+        orientation="h",
+        name=bars.name,
+        marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}},
+        offsetgroup=bars.offsetgroup,
+        error_x={**bars.error_x.to_plotly_json(), **_CORE},
+        hoverinfo="skip",
+        showlegend=False,
     )
 
 

@@ -13,9 +13,11 @@ import datalyr_notebook as dn
 from datalyr_notebook import schema
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.figures.credit_bars import CREDIT_BARS, credit_bars, credit_bars_data
+from datalyr_notebook.figures.description import describe
 from datalyr_notebook.figures.largest import MOST_GROUPS, OTHER_GROUPS, OTHERS
 from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.figures.theme import channel_color
+from tests.contrast import DARK, WHITE, contrast
 
 TOTALS = pd.DataFrame(
     [
@@ -88,6 +90,30 @@ def test_intervals_are_lines_as_long_as_they_are() -> None:
     # The channel that the second model gives nothing has no interval there.
     assert np.isnan(figure.data[1].error_x.array[0])
     assert not credit_bars(table, metric="conversions").data[0].error_x.visible
+
+
+def test_bars_with_intervals_are_seen_and_their_lines_are_read_on_bars_and_pages() -> None:
+    many_models = pd.concat([TOTALS.assign(model=f"model_{place}") for place in range(8)], ignore_index=True)
+    figure = credit_bars(many_models.assign(low=1.0, high=70.0))
+    bars, cores = figure.data[:8], figure.data[8:]
+    assert [core.offsetgroup for core in cores] == [bar.offsetgroup for bar in bars]
+    assert [list(core.error_x.array) for core in cores] == [list(bar.error_x.array) for bar in bars]
+    for bar, core in zip(bars, cores, strict=True):
+        assert bar.marker.opacity is None
+        assert min(contrast(bar.marker.color, page) for page in (WHITE, DARK)) >= 3
+        assert bar.error_x.thickness > core.error_x.thickness
+        lines = bar.error_x.color, core.error_x.color
+        for below in (bar.marker.color, WHITE, DARK):
+            assert max(contrast(line, below) for line in lines) >= 3
+        assert contrast(core.error_x.color, bar.marker.color) >= 3
+
+
+def test_the_cores_of_lines_are_no_bars() -> None:
+    with_lines = credit_bars(TOTALS.assign(low=TOTALS["credit"], high=TOTALS["credit"]))
+    assert [trace.showlegend for trace in with_lines.data] == [None, None, False, False]
+    assert [trace.hoverinfo for trace in with_lines.data] == ["text", "text", "skip", "skip"]
+    assert len(describe(with_lines).splitlines()) == len(describe(credit_bars(TOTALS)).splitlines())
+    assert len(credit_bars(TOTALS).data) == 2
 
 
 def test_intervals_of_conversions_are_those_of_conversions() -> None:
