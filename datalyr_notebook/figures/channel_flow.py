@@ -128,7 +128,7 @@ def channel_flow(
     fullest = int(links.groupby("step")["source"].nunique().max()) if len(links) else 1
     height = 150 + _PER_NODE * fullest
     figure = themed(go.Figure())
-    told = _told(links, metric, float(counts.conversions.sum()))
+    told = _told(links, counts, metric)
     headed(figure, "Channels on the way to a conversion", title=title, subtitle=told)
     figure.update_layout(height=height + _TOP + _BOTTOM, margin={"t": _TOP, "b": _BOTTOM, "l": _SIDE, "r": _ENDS})
     if not len(links):
@@ -225,8 +225,9 @@ def _heading(step: int) -> str:
     return f"{step}{suffix} to last"
 
 
-def _told(links: pd.DataFrame, metric: str, conversions: float) -> str:
+def _told(links: pd.DataFrame, counts: PathCounts, metric: str) -> str:
     """The line under the title."""
+    conversions, channels = float(counts.conversions.sum()), len(counts.channels)
     drawn = float(links.loc[links["target"] == CONVERSION, "conversions"].sum()) if len(links) else 0.0
     lost = float(links.loc[links["step"] == 1, "nulls"].sum())
     words = ["width: value" if metric == "value" else "width: how many"]
@@ -235,6 +236,9 @@ def _told(links: pd.DataFrame, metric: str, conversions: float) -> str:
     words.append(told + (f" and {lost:,.10g} people who did not convert" if lost else ""))
     if conversions > drawn:
         words.append(f"{conversions - drawn:,.10g} worth nothing are not drawn")
+    named = len({*links["source"]} & {*counts.channels})
+    if OTHERS in {*links["source"]}:
+        words.append(f"{named:,} of {channels:,} channels named")
     return "; ".join(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ MOST_GROUPS: Final = 12
 """Groups that a figure tells apart, the rest of them among these; ``unattributed`` comes on top."""
 OTHERS: Final = "other channels"
 OTHER_GROUPS: Final = "other groups"
-"""How the rest is called: of channels, and of anything else."""
+"""How the rest is called: of channels, and of anything else; where a figure shows one rest, their number first."""
+_REST: Final = re.compile(rf"(?:[\d,]+ )?(?:{OTHERS}|{OTHER_GROUPS})")
 
 
 class Shown(NamedTuple):
@@ -41,8 +43,8 @@ def largest(groups: pd.DataFrame, amounts: Floats, *, redaction: Redaction | Non
 
     ``groups``: one row a group, a column a grouping column. ``amounts``: a row a group, a column whatever
     the figure compares; the first column decides the order, the largest first, of equals by name. A
-    group that is large in any column keeps its place; the smallest beyond ``MOST_GROUPS`` share one. ``redaction``:
-    what is masked in the labels, which stay apart.
+    group that is large in any column keeps its place; the smallest beyond ``MOST_GROUPS`` share one, whose label says
+    how many they are. ``redaction``: what is masked in the labels, which stay apart.
 
     >>> groups = pd.DataFrame({"channel": ["Email", "unattributed", "Direct"]})
     >>> largest(groups, np.array([[1.0], [9.0], [3.0]])).labels
@@ -66,8 +68,19 @@ def largest(groups: pd.DataFrame, amounts: Floats, *, redaction: Redaction | Non
     if redaction is not None:
         labels = [group_label(row) for row in redaction.table(groups).itertuples(index=False)]
     told = [labels[at] for at in kept]
-    told += [OTHERS if list(groups.columns) == ["channel"] else OTHER_GROUPS] * has_rest
+    told += [
+        f"{len(inorder) - len(kept):,} {OTHERS if list(groups.columns) == ['channel'] else OTHER_GROUPS}"
+    ] * has_rest
     told += [schema.UNATTRIBUTED] * min(len(alone), 1)
     is_rest = np.zeros(len(told), dtype=bool)
     is_rest[len(kept) : len(kept) + has_rest] = True
     return Shown(place, distinct_labels(told), is_rest)
+
+
+def names_rest(label: str) -> bool:
+    """Whether a label stands for the rest of many.
+
+    >>> names_rest("1,988 other channels"), names_rest("Email")
+    (True, False)
+    """
+    return _REST.fullmatch(label) is not None

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from datalyr_notebook import schema
-from datalyr_notebook.figures.largest import OTHER_GROUPS, OTHERS
+from datalyr_notebook.figures.largest import names_rest
 from datalyr_notebook.figures.theme import (
     CHANNEL_LOOKS,
     FAINT,
@@ -156,7 +156,8 @@ def group_looks(groups: Iterable[str], *, are_channels: bool) -> list[Look]:
     ['#EE6600', '#797979']
     """
     given = list(groups)
-    fixed = {OTHERS: _REST, OTHER_GROUPS: _REST, schema.UNATTRIBUTED: CHANNEL_LOOKS[schema.UNATTRIBUTED]}
+    fixed = {group: _REST for group in given if names_rest(group)}
+    fixed[schema.UNATTRIBUTED] = CHANNEL_LOOKS[schema.UNATTRIBUTED]
     if are_channels:
         named = iter(channel_looks(group for group in given if group not in fixed))
         return [fixed.get(group) or next(named) for group in given]

@@ -125,7 +125,7 @@ def test_intervals_of_conversions_are_those_of_conversions() -> None:
 
 def test_the_rest_of_many_channels_is_one_bar_without_an_interval() -> None:
     rows = credit_bars_data(many(20, low=1.0, high=2.0, level=0.95))
-    assert rows["group"].tolist() == [*(f"c{place:02}" for place in range(MOST_GROUPS - 1)), OTHERS]
+    assert rows["group"].tolist() == [*(f"c{place:02}" for place in range(MOST_GROUPS - 1)), f"9 {OTHERS}"]
     assert rows["amount"].iloc[-1] == sum(10.0 * left for left in range(1, 10))
     assert rows["low"].notna().tolist() == [True] * (MOST_GROUPS - 1) + [False]
     assert credit_bars_data(many(MOST_GROUPS))["group"].tolist() == [f"c{place:02}" for place in range(MOST_GROUPS)]
@@ -136,7 +136,7 @@ def test_several_columns_are_one_name() -> None:
     table.insert(2, "campaign", [None, *["fall"] * 19])
     rows = credit_bars_data(table)
     assert rows["group"].tolist()[:2] == ["c00 / (not set)", "c01 / fall"]
-    assert rows["group"].tolist()[-1] == OTHER_GROUPS
+    assert rows["group"].tolist()[-1] == f"9 {OTHER_GROUPS}"
     assert credit_bars(table).layout.yaxis.title.text == "Source / campaign"
 
 

@@ -115,7 +115,7 @@ def test_the_rest_of_many_channels_is_one_segment() -> None:
     assert rows["group"].tolist()[:2] == ["s00", "s01"]
     assert len(rows) == MOST_GROUPS
     assert rows["amount"].tolist()[-1] == sum(range(1, 10))
-    assert rows["group"].tolist()[-1] == OTHER_GROUPS
+    assert rows["group"].tolist()[-1] == f"9 {OTHER_GROUPS}"
 
 
 def test_text_from_events_is_shown_as_it_is() -> None:

@@ -77,7 +77,7 @@ def test_a_cell_for_every_model_and_channel() -> None:
 def test_the_rest_of_many_channels_is_one_column_without_a_rank() -> None:
     cells = [("hybrid", f"c{place:02}", 20.0 - place, (20.0 - place) / 210, place + 1) for place in range(20)]
     rows = model_comparison_data(comparison([*cells, ("hybrid", "unattributed", 0.0, 0.0, None)]))
-    assert rows["group"].tolist()[-2:] == [OTHERS, "unattributed"]
+    assert rows["group"].tolist()[-2:] == [f"9 {OTHERS}", "unattributed"]
     assert len(rows) == MOST_GROUPS + 1
     assert rows["amount"].tolist()[-2] == sum(range(1, 10))
     assert rows["rank"].tolist()[:-2] == list(range(1, MOST_GROUPS))

@@ -82,8 +82,11 @@ def test_more_channels_than_can_be_told_apart_share_a_segment() -> None:
     many = [(policy, f"c{place:02}", 100.0 - place) for policy in POLICIES for place in range(20)]
     rows = policy_comparison_data(comparison(many))
     channels = rows["channel"].drop_duplicates().tolist()
-    assert channels == [f"c{place:02}" for place in range(MOST_GROUPS - 1)] + [OTHERS]
-    assert rows.loc[rows["channel"] == OTHERS, "credit"].tolist() == [sum(100.0 - place for place in range(11, 20))] * 3
+    assert channels == [f"c{place:02}" for place in range(MOST_GROUPS - 1)] + [f"9 {OTHERS}"]
+    assert (
+        rows.loc[rows["channel"] == f"9 {OTHERS}", "credit"].tolist()
+        == [sum(100.0 - place for place in range(11, 20))] * 3
+    )
     assert rows["credit"].sum() == sum(row[2] for row in many)
 
 

@@ -47,7 +47,7 @@ def test_many_channels_share_a_row_and_its_interval_is_not_known() -> None:
     many = [(f"c{number:02}", 1.0, 40.0 - number, 0.0, 1.0) for number in range(20)]
     rows = stitching_impact_bars_data(impact([*many, ("unattributed", 99.0, 99.0, 0.0, 0.0)]))
     assert len(rows) == MOST_GROUPS + 1
-    assert rows["group"].tolist()[-2:] == [OTHERS, "unattributed"]
+    assert rows["group"].tolist()[-2:] == [f"9 {OTHERS}", "unattributed"]
     assert rows["low"].isna().tolist() == [False] * (MOST_GROUPS - 1) + [True, False]
     assert rows["with"].sum() == sum(row[2] for row in many) + 99.0
 
