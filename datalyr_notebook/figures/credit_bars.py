@@ -49,8 +49,8 @@ _BOUNDS: Final = {"credit": ("low", "high"), "conversions": ("conversions_low", 
 _MOST_LABELED: Final = 4
 """Models whose bars are thick enough for a number."""
 _GAP: Final = 18
-_BAR: Final = 11
-"""Pixels between the bars of two groups, and of a bar."""
+_BAR: Final = 14
+"""Pixels between the bars of two groups, and of a bar: a line of text, so that numbers do not touch the next bar."""
 _ALONE: Final = 26
 """Pixels of a group where there is one model."""
 _CASING: Final = {"color": "#FFFFFF", "thickness": 4, "width": 3}

@@ -63,12 +63,8 @@ def link_traces(graph: PersonGraph, routes: list[Line]) -> list[go.Scatter]:
     for style, name in sorted(lines):
         dash, width, color = list(LINK_STYLES.values())[style]
         x, y = lines[style, name]
-        line, opacity = {"dash": dash, "width": width, "color": color}, 0.6
-        traces.append(
-            go.Scatter(
-                x=x, y=y, mode="lines", name=escaped(shortened(name)), line=line, opacity=opacity, hoverinfo="skip"
-            )
-        )
+        line = {"dash": dash, "width": width, "color": color}
+        traces.append(go.Scatter(x=x, y=y, mode="lines", name=escaped(shortened(name)), line=line, hoverinfo="skip"))
     if traces:
         told = [_link_hover(row) for row in _records(graph.links)]
         traces.append(_marks(*middles, "links", told, symbol="circle", size=16, color="rgba(0, 0, 0, 0)"))

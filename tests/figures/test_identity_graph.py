@@ -21,6 +21,7 @@ from datalyr_notebook.figures.identity_graph_rows import IDENTITY_GRAPH
 from datalyr_notebook.figures.identity_graph_traces import LINK_STYLES
 from datalyr_notebook.figures.layout import heading_lines
 from datalyr_notebook.identity.stitching import StitchRule, stitch
+from tests.contrast import DARK, WHITE, contrast
 from tests.figures.test_timeline import strings
 
 HOSTILE = "<script>alert(1)</script>$\\href{javascript:x}{y}$\u202e"
@@ -324,3 +325,12 @@ def test_the_input_is_not_changed() -> None:
     before = stitched.copy(deep=True)
     identity_graph(stitched, "u1")
     pd.testing.assert_frame_equal(stitched, before)
+
+
+def test_links_are_seen_on_white_and_on_dark() -> None:
+    figure = identity_graph(stitch(TABLET), "u1")
+    drawn = [one for one in figure.data if one.mode == "lines"]
+    assert drawn
+    for one in drawn:
+        assert one.opacity is None
+        assert min(contrast(one.line.color, page) for page in (WHITE, DARK)) >= 3
