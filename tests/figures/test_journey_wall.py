@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -14,6 +15,7 @@ from datalyr_notebook.errors import AmbiguousPersonError, CurrencyError, OptionE
 from datalyr_notebook.figures import describe, journey_wall, journey_wall_data
 from datalyr_notebook.figures.journey_wall_rows import JOURNEY_WALL, MOST_MARKS
 from datalyr_notebook.figures.layout import heading_lines
+from datalyr_notebook.redaction import Redaction
 
 HOSTILE = "<b>$x$"
 
@@ -240,3 +242,29 @@ def test_events_that_are_not_stitched_are_stitched() -> None:
     figure = dn.load_sample("seed_journey").datalyr.plot.journey_wall(["user_789"])
     assert isinstance(figure, go.Figure)
     assert heading_lines(figure)[0] == "Journeys of 1 person"
+
+
+def test_masking_looks_at_each_text_of_the_wall_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 600 marks of three people: what masking costs grows with their ids and names, not with their events.
+    rows = stitched(
+        *(
+            (f"{day + 1:02}T10:{minute:02}", user, "pageview", "google", None)
+            for user in ("ann", "bob", "cid")
+            for day in range(20)
+            for minute in range(0, 60, 6)
+        )
+    )
+    looked_at: dict[str, int] = {}
+    texts = Redaction.texts
+
+    def counted(self: Redaction, column: str, values: np.ndarray) -> np.ndarray:
+        looked_at[column] = looked_at.get(column, 0) + len(values)
+        return texts(self, column, values)
+
+    monkeypatch.setattr(Redaction, "texts", counted)
+    wall = journey_wall_data(rows, ["ann", "bob", "cid"], redact=True)
+    assert len(wall) == 600
+    assert people(wall) == ["user 1", "user 2", "user 3"]
+    # Nobody has an event_id here; where there are some, each is another text.
+    assert looked_at.pop("event_id") == 600
+    assert looked_at == {"person_id": 3, "anonymous_id": 3, "event_name": 1, "channel": 1, "currency": 0}
