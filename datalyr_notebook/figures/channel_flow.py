@@ -36,7 +36,7 @@ _PER_NODE: Final = 34
 _TOP: Final = 96
 _BOTTOM: Final = 16
 _SIDE: Final = 24
-_CHARACTER: Final = 5.8
+_CHARACTER: Final = 6.1
 """Pixels a character of a label."""
 _NARROW: Final = 572
 """Pixels from the first column to the last in a figure 700 wide."""
