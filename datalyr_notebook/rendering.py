@@ -62,9 +62,13 @@ def cell_text(value: object, longest: int = _LONGEST_CELL) -> str:
 
     >>> cell_text(1234.5), cell_text(None), len(cell_text("x" * 1000, 60))
     ('1,234.50', '', 56)
+    >>> cell_text(pd.Timestamp("2026-01-02T20:05:31Z"))
+    '2026-01-02 20:05:31 UTC'
     """
     if _is_missing(value):
         return ""
+    if isinstance(value, pd.Timestamp) and value.tzinfo is not None:
+        return f"{value.tz_convert('UTC'):%Y-%m-%d %H:%M:%S} UTC"
     text = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if _is_count(value) else str(value)
     return text if len(text) <= longest else f"{text[: longest * 2 // 3]}…{text[-longest // 4 :]}"
 

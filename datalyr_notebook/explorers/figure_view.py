@@ -43,7 +43,8 @@ class FigureView:
         # Changes to a FigureWidget before it is shown inside a box are lost to whoever shows it: the figure
         # is finished first and wrapped last.
         self.widget = go.FigureWidget(figure)
-        self.widget._config = {**self.widget._config, "responsive": True}
+        config = self.widget._config  # noqa: SLF001  (there is no public way to a FigureWidget's config)
+        self.widget._config = {**config, "responsive": True}  # noqa: SLF001
         self.fit = _Fit()
         """Is shown where the figure is, takes no room, and keeps the figure as wide as its cell."""
         self._shown = figure
