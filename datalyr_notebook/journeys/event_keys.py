@@ -24,11 +24,13 @@ def event_keys(stitched: pd.DataFrame, rows: Ints) -> pd.Series:
             keys[place] = f"{keys[place]}:{stitched['event_name'].iloc[rows[place]]}"
     blank = np.flatnonzero(np.array([key is None for key in keys], dtype=bool))
     if len(blank):
-        hashes = pd.Series(hash_rows(stitched.iloc[rows[blank]]))
-        ordinal = hashes.groupby(hashes, sort=False).cumcount()
-        keys[blank] = [
-            f"{one:016x}" if not again else f"{one:016x}-{again}" for one, again in zip(hashes, ordinal, strict=True)
-        ]
+        hashes = hash_rows(stitched.iloc[rows[blank]])
+        digits = hashes.astype(">u8").tobytes().hex()
+        names = [digits[start : start + 16] for start in range(0, len(digits), 16)]
+        ordinal = pd.Series(hashes).groupby(hashes, sort=False).cumcount().to_numpy()
+        for place in np.flatnonzero(ordinal):
+            names[place] += f"-{ordinal[place]}"
+        keys[blank] = names
     return pd.Series(keys, dtype=object).astype(schema.TEXT)
 
 
