@@ -28,7 +28,7 @@ from datalyr_notebook.attribution.weighing import model_weights, stages_asked
 from datalyr_notebook.explorers.attribution_state import AS_IT_CAME, Choices, State
 from datalyr_notebook.explorers.explorer import Answer
 from datalyr_notebook.explorers.source import Source
-from datalyr_notebook.figures.credit_bars import bar_of_group, credit_bars, credit_bars_data
+from datalyr_notebook.figures.credit_bars import bar_of_group, credit_bars_data, draw_bars
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.model_comparison import model_comparison, model_comparison_data
 from datalyr_notebook.figures.stitching_impact import IMPACT_BARS, stitching_impact_bars, stitching_impact_bars_data
@@ -252,11 +252,12 @@ class AttributionAnswers:
 
     def _bars(self, state: State, found: Found) -> Answer:
         drawn = found.totals if found.intervals is None else found.intervals
-        look = {"metric": state["metric"], "redact": self.source.redact}
-        figure, data = credit_bars(drawn, **look), credit_bars_data(drawn, **look)
+        metric, grouped_by = state["metric"], list(found.result.grouped_by)
+        data = credit_bars_data(drawn, metric=metric, redact=self.source.redact)
+        figure = draw_bars(data, grouped_by, metric=metric)
         for model, trace in enumerate(trace for trace in figure.data if trace.meta):
             trace.customdata = [[model, bar] for bar in range(len(trace.y))]
-        groups = len(drawn[list(found.result.grouped_by)].drop_duplicates())
+        groups = len(drawn[grouped_by].drop_duplicates())
         bars, by = data["group"].nunique(), state["by"]
         told = f"{counted(groups, 'group')} by {by} in {counted(bars, 'bar')} a model."
         if bars < groups:

@@ -157,8 +157,13 @@ def credit_bars(
 
     """
     rows = credit_bars_data(totals, metric=metric, redact=redact)
-    models, groups = rows["model"].drop_duplicates().tolist(), rows["group"].drop_duplicates().tolist()
     by = list(totals.grouped_by) if isinstance(totals, Attribution) else _grouped_by(totals)
+    return draw_bars(rows, by, metric=metric, title=title)
+
+
+def draw_bars(rows: pd.DataFrame, by: list[str], *, metric: str, title: str | None = None) -> go.Figure:
+    """The figure of rows of :func:`credit_bars_data`; ``by``: the columns that they are grouped by."""
+    models, groups = rows["model"].drop_duplicates().tolist(), rows["group"].drop_duplicates().tolist()
     look = _Look(metric, len(models), bool(rows["low"].notna().any()), by == ["channel"])
     figure = themed(go.Figure([_bars(rows, name, place, look) for place, name in enumerate(models)]))
     if look.has_intervals:
