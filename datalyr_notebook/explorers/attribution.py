@@ -16,7 +16,7 @@ from datalyr_notebook.explorers.attribution_answers import AttributionAnswers, E
 from datalyr_notebook.explorers.attribution_state import DEFAULTS, MOST_OFFERED, STEP, VIEWS, Choices
 from datalyr_notebook.explorers.controls import Control, checkbox, date, dropdown, pairs, several, text
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
-from datalyr_notebook.explorers.row_table import RowTable, listed
+from datalyr_notebook.explorers.row_table import MOST_ROWS, RowTable, listed
 from datalyr_notebook.explorers.source import Source
 from datalyr_notebook.figures.credit_bars import METRICS
 from datalyr_notebook.journeys.channel_options import Channels
@@ -148,7 +148,7 @@ class AttributionExplorer(Explorer):
 
     def _refreshed(self) -> None:
         self.earned = None
-        self._list_totals()
+        self._list_totals(chosen=-1)
         bars = self._state["view"] == "bars"
         note = "Choose a bar, or a row of the totals, to see the conversions behind it." if bars else ""
         self.conversions_table.show(pd.DataFrame(), note=note)
@@ -156,10 +156,11 @@ class AttributionExplorer(Explorer):
         if self._is_open:
             self._work_out()
 
-    def _list_totals(self) -> None:
+    def _list_totals(self, *, chosen: int) -> None:
         name, table = next(iter(self.answer.tables.items()), ("Totals", pd.DataFrame()))
         self.totals_table.label = name
-        self.totals_table.show(listed(table, list(table.columns)), chosen=self.totals_table.chosen)
+        with self._quietly():
+            self.totals_table.show(listed(table, list(table.columns)), chosen=chosen)
 
     def _work_out(self) -> None:
         """Start in the background what the answer lacks."""
@@ -185,7 +186,7 @@ class AttributionExplorer(Explorer):
             self.figure_view.show(self.answer.figure)
             self._say(self.answer.sentence)
             self._tell()
-            self._list_totals()
+            self._list_totals(chosen=self.totals_table.chosen)
 
         self._background = self._later(unless_stale, complete)
 
@@ -202,7 +203,7 @@ class AttributionExplorer(Explorer):
         self._choose(self._state["models"][model], self.answers.groups_of_bar(bar, self._state["metric"]))
 
     def _on_total(self, change: Any) -> None:  # noqa: ANN401  (traitlets' Bunch)
-        if self._state["view"] == "bars" and change["new"] >= 0:
+        if self._state["view"] == "bars" and change["new"] >= 0 and not self._is_setting:
             row = (self.totals if self.intervals is None else self.intervals).iloc[[change["new"]]]
             self._choose(str(row["model"].iloc[0]), self.answers.groups_of_rows(row))
 
@@ -212,7 +213,8 @@ class AttributionExplorer(Explorer):
         note = f"{len(earned.conversion):,} conversions under {model}. Choose one to see why."
         if model not in self.result.weights:
             note = f"{model} says nothing of a single conversion: these have a touch there. Choose one to see more."
-        self.conversions_table.show(self.answers.conversions(earned), note=note)
+        rows = self.answers.conversions(earned, MOST_ROWS)
+        self.conversions_table.show(rows, of=len(earned.conversion), note=note)
         self.details.value = ""
 
     def _on_conversion(self, change: Any) -> None:  # noqa: ANN401

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from datalyr_notebook.attribution.weighing import model_weights, stages_asked
 from datalyr_notebook.explorers.attribution_state import AS_IT_CAME, Choices, State
 from datalyr_notebook.explorers.explorer import Answer
 from datalyr_notebook.explorers.source import Source
+from datalyr_notebook.explorers.stage import Stage
 from datalyr_notebook.figures.credit_bars import bar_of_group, credit_bars_data, draw_bars
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.model_comparison import model_comparison, model_comparison_data
@@ -41,30 +42,6 @@ from datalyr_notebook.rendering import counted
 from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 
 _STEP: Final = "attribute"
-_T = TypeVar("_T")
-
-
-class Stage(Generic[_T]):
-    """Something worked out, held until what it is worked out from changes.
-
-    >>> stage = Stage()
-    >>> [stage.of("a", lambda: 1), stage.of("a", lambda: 2), stage.of("b", lambda: 3), stage.get("a")]
-    [1, 1, 3, None]
-    """
-
-    def __init__(self) -> None:
-        self.held: tuple[object, _T] | None = None
-        """The key of what it is worked out from, and the value."""
-
-    def of(self, key: object, work: Callable[[], _T]) -> _T:
-        """The value held for a key, or a new one."""
-        if self.held is None or self.held[0] != key:
-            self.held = (key, work())
-        return self.held[1]
-
-    def get(self, key: object) -> _T | None:
-        """The value held for a key, or None."""
-        return self.held[1] if self.held is not None and self.held[0] == key else None
 
 
 class Found(NamedTuple):
@@ -74,6 +51,17 @@ class Found(NamedTuple):
     totals: pd.DataFrame
     intervals: pd.DataFrame | None
     """The totals with their intervals; None where they are not asked for, or not worked out yet."""
+    key: object
+    """What the result's evidence was worked out from."""
+
+
+class Listed(NamedTuple):
+    """All conversions of a result, to choose from."""
+
+    table: pd.DataFrame
+    """In the columns of ``find_conversions``."""
+    place: Ints
+    """Where each stands by time, then conversion_id."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +101,8 @@ class AttributionAnswers:
         self.totals: Stage[pd.DataFrame] = Stage()
         self.intervals: Stage[pd.DataFrame] = Stage()
         self.impact: Stage[StitchingImpact] = Stage()
+        self.listed: Stage[Listed] = Stage()
+        """From the first bar or row that is chosen until dates, channels or what comes before them change."""
         self.found: Found
 
     def answer(self, state: State, *, at_once: bool = False) -> Answer:
@@ -125,7 +115,7 @@ class AttributionAnswers:
         pending = self._pending(state, result)
         if pending is not None and not at_once:
             self.keep(state, pending())
-        found = Found(result, totals, self.intervals.get(key) if state["intervals"] else None)
+        found = Found(result, totals, self.intervals.get(key) if state["intervals"] else None, self.evidence.key)
         view: Callable[[State, Found], Answer] = getattr(self, f"_{state['view']}")
         answer = view(state, found)
         self.found = found
@@ -162,10 +152,9 @@ class AttributionAnswers:
             earns = (journeys.per_path(places.astype(np.float64)) > 0) | alone
             credit = np.full(len(earns), np.nan)
         at = np.flatnonzero(earns)
-        table = result.conversions.iloc[at].reset_index(drop=True)
-        keys = table[["timestamp", "conversion_id"]].assign(credit=-credit[at])
-        inorder = keys.sort_values(["credit", "timestamp", "conversion_id"]).index.to_numpy()
-        return Earned(at[inorder], credit[at[inorder]], table.iloc[inorder].reset_index(drop=True))
+        listed = self.listed.of(self.found.key, lambda: _listed(result))
+        at = at[np.lexsort((listed.place[at], -credit[at]))]
+        return Earned(at, credit[at], listed.table.iloc[at].reset_index(drop=True))
 
     def groups_of_bar(self, bar: int, metric: str) -> Ints:
         """The touch groups that stand in a bar."""
@@ -178,9 +167,9 @@ class AttributionAnswers:
         every = self._groups().table.itertuples(index=False)
         return np.array([place for place, row in enumerate(every) if _key(row) in wanted], dtype=np.int64)
 
-    def conversions(self, earned: Earned) -> pd.DataFrame:
-        """Those conversions as they may be shown."""
-        table = self.source.redaction.table(earned.table.assign(credit=earned.credit))
+    def conversions(self, earned: Earned, most: int) -> pd.DataFrame:
+        """The first of those conversions, at most so many, as they may be shown."""
+        table = self.source.redaction.table(earned.table.assign(credit=earned.credit).head(most))
         shown = pd.DataFrame({"time (UTC)": table["timestamp"].dt.strftime("%Y-%m-%d %H:%M")})
         names = {"kind": "conversion", "value": "value", "credit": "credit", "order_id": "order", "person_id": "person"}
         return shown.assign(**{title: table[name] for name, title in names.items()})
@@ -318,6 +307,14 @@ class AttributionAnswers:
             return f"{told}; {alone:,} unattributed."
         narrowed_by = "Include, Exclude or " if result.reading.include is not None or result.reading.exclude else ""
         return f"{told}; all of them are unattributed. Loosen {narrowed_by}Lookback."
+
+
+def _listed(result: Attribution) -> Listed:
+    table = result.conversions
+    inorder = table[["timestamp", "conversion_id"]].sort_values(["timestamp", "conversion_id"]).index.to_numpy()
+    place = np.empty(len(inorder), dtype=np.int64)
+    place[inorder] = np.arange(len(inorder))
+    return Listed(table, place)
 
 
 def _totals_key(state: State) -> str:

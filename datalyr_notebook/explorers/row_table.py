@@ -42,8 +42,8 @@ class RowTable(anywidget.AnyWidget):
     def __init__(self, label: str) -> None:
         super().__init__(label=label)
 
-    def show(self, table: pd.DataFrame, *, note: str = "", chosen: int = -1) -> None:
-        """Replace the rows; ``note`` stands below them."""
+    def show(self, table: pd.DataFrame, *, note: str = "", chosen: int = -1, of: int | None = None) -> None:
+        """Replace the rows; ``note`` stands below them. ``of``: how many there are, where these are the first."""
         head = table.head(MOST_ROWS)
         cells = [[_text(cell) for cell in row] for row in head.itertuples(index=False, name=None)]
         with self.hold_sync():
@@ -51,7 +51,8 @@ class RowTable(anywidget.AnyWidget):
             self.columns = [_text(name) for name in table.columns]
             self.numeric = [is_numeric(head.iloc[:, place]) for place in range(len(head.columns))]
             self.rows = cells
-            more = f"{len(head):,} of {len(table):,} rows are listed." if len(table) > len(head) else ""
+            rows = len(table) if of is None else of
+            more = f"{len(head):,} of {rows:,} rows are listed." if rows > len(head) else ""
             self.note = " ".join(part for part in (more, note) if part)
             self.chosen = chosen if chosen < len(head) else -1
 

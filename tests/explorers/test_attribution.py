@@ -125,3 +125,43 @@ def test_masked_it_shows_no_id() -> None:
     said += json.dumps(explorer._repr_mimebundle_(), default=str) + explorer.to_code()
     for name in ("user_789", "anon_mobile_123", "anon_desktop_456", "sam@example.com"):
         assert name not in said
+
+
+def test_a_change_forgets_the_row_that_was_chosen() -> None:
+    explorer = AttributionExplorer(EVENTS, state={"intervals": False})
+    explorer.totals_table.chosen = 0
+    assert explorer.selection["event_name"].tolist() == ["purchase"]
+    assert len(explorer.conversions_table.rows) == 1
+    explorer.by.value = "source"
+    assert explorer.totals_table.chosen == -1
+    assert explorer.picked is None  # the first row is another group now
+    assert explorer.earned is None
+    assert explorer.conversions_table.rows == []
+
+
+def test_intervals_leave_the_row_that_was_chosen() -> None:
+    explorer = AttributionExplorer(SALE, state={"models": ["linear"]})
+    explorer.totals_table.chosen = 1
+    chosen, shown = explorer.earned, explorer.conversions_table.rows
+    explorer.wait()
+    assert explorer.intervals is not None
+    assert explorer.totals_table.chosen == 1
+    assert explorer.earned is chosen
+    assert explorer.conversions_table.rows == shown
+
+
+def test_conversions_of_a_bar_stand_by_credit_then_time_then_name() -> None:
+    events = pd.DataFrame(
+        {
+            "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z", "2026-01-02T10:00Z", "2026-01-01T12:00Z"],
+            "event_name": ["pageview", "purchase", "purchase", "purchase"],
+            "event_id": ["e0", "e2", "e1", "e3"],
+            "user_id": "u1",
+            "source": ["tiktok", None, None, None],
+            "value": [None, 5.0, 5.0, 9.0],
+            "order_id": [None, "A", "B", "C"],
+        }
+    )
+    explorer = AttributionExplorer(events, state={"intervals": False, "models": ["first_touch"]})
+    explorer.totals_table.chosen = 0
+    assert [row[4] for row in explorer.conversions_table.rows] == ["C", "B", "A"]
