@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalyr_notebook.loading.normalize import normalize_events
-from datalyr_notebook.order import by_group_and_time, event_order, first_rows, is_named, microseconds, span, timestamps
+from datalyr_notebook.order import (
+    by_group_and_time,
+    event_order,
+    first_rows,
+    is_among,
+    is_named,
+    microseconds,
+    span,
+    timestamps,
+)
 
 COLUMNS = ["timestamp", "event_name", "user_id", "event_id", "anonymous_id"]
 
@@ -140,3 +149,12 @@ def test_the_span_of_each_group_is_missing_where_it_has_no_time() -> None:
     missing = np.iinfo(np.int64).min
     assert first.tolist() == [3, missing, 9]
     assert last.tolist() == [5, missing, 9]
+
+
+def test_rows_with_one_of_some_values() -> None:
+    sdk = pd.Categorical(["web", None, "ios", "python", "web"], categories=["ios", "web", "python", "node"])
+    rows = pd.DataFrame({"sdk": sdk})
+    assert is_among(rows, "sdk", ("web", "python")).tolist() == [True, False, False, True, True]
+    assert is_among(rows, "sdk", ("node", "never")).tolist() == [False] * 5  # no row has either
+    assert is_among(rows, "sdk", ("web",), np.array([4, 1, 0])).tolist() == [True, False, True]
+    assert is_among(rows.iloc[:0], "sdk", ("web",)).tolist() == []

@@ -91,8 +91,7 @@ def _worlds(views: Views, rule: StitchRule) -> Ints:
 
 def _mixed_devices(events: pd.DataFrame, members: Members) -> npt.NDArray[np.integer]:
     """Devices that a server names as well: they may have been a server's one-shot ids before a browser had them."""
-    is_server = np.append(events["sdk"].cat.categories.isin(schema.SERVER_SDKS), [False])[order.codes(events, "sdk")]
-    device: npt.NDArray[np.integer] = members.device[is_server]
+    device: npt.NDArray[np.integer] = members.device[order.is_among(events, "sdk", schema.SERVER_SDKS)]
     return np.unique(device[members.is_device[device]])
 
 

@@ -94,8 +94,8 @@ def find_members(events: pd.DataFrame, blocked: BlockList) -> Members:
     user, users, lost_users = _known(events, "user_id", blocked)
     extra_users, extra_devices = _named_elsewhere(events, users, devices, blocked)
     is_device = np.zeros(len(devices) + len(extra_devices) + 1, dtype=bool)
-    is_server = np.append(events["sdk"].cat.categories.isin(schema.SERVER_SDKS), [False])
-    from_client = device[~is_server[order.codes(events, "sdk")]] if is_server.any() else device
+    is_server = order.is_among(events, "sdk", schema.SERVER_SDKS)
+    from_client = device[~is_server] if is_server.any() else device
     is_device[from_client] = True
     is_device[-1] = False
     return Members(

@@ -199,7 +199,7 @@ def conversion_rows(
     told = (
         np.unique(np.concatenate([one.refunds for one in orders])) if refunds == "net" else np.zeros(0, dtype=np.int64)
     )
-    rate = _rates(currency, ~np.isnan(value), _currency(stitched)[told], rates)
+    rate = _rates(currency, ~np.isnan(value), _currency(stitched, told), rates)
     if refunds == "net":
         refunded = _Refunds(told, [one.refunds for one in orders], kind, row)
         value, unmatched = _net(stitched, refunded, value, currency, rate)
@@ -284,11 +284,11 @@ def _value(stitched: pd.DataFrame) -> Floats:
     return stitched["value"].to_numpy(dtype=np.float64)
 
 
-def _currency(stitched: pd.DataFrame) -> Texts:
+def _currency(stitched: pd.DataFrame, rows: Ints) -> Texts:
     if "currency" not in stitched.columns:
-        return np.full(len(stitched), None, dtype=object)
+        return np.full(len(rows), None, dtype=object)
     texts = np.append(stitched["currency"].cat.categories.astype(object).to_numpy(), [None])
-    coded: Texts = texts[order.codes(stitched, "currency")]
+    coded: Texts = texts[order.codes(stitched, "currency")[rows]]
     return coded
 
 
@@ -307,12 +307,12 @@ def _orders(stitched: pd.DataFrame, mask: Flags, refund_events: tuple[str, ...])
     copies, group = inorder[~heads], np.cumsum(heads) - 1
     left_out = _aside(stitched, nobodys, "nobody's: no user_id and no anonymous_id")
     left_out += _aside(stitched, copies, "the same order again")
-    known = np.array([one is not None for one in _currency(stitched)[inorder]], dtype=bool)
+    known = order.codes(stitched, "currency")[inorder] >= 0
     return _Orders(
         inorder[heads],
         _first_that(is_client(stitched)[inorder], group, inorder, inorder[heads]),
         value[_first_that(~np.isnan(value[inorder]), group, inorder, inorder[heads])],
-        _currency(stitched)[_first_that(known, group, inorder, inorder[heads])],
+        _currency(stitched, _first_that(known, group, inorder, inorder[heads])),
         np.flatnonzero(refund),
         left_out,
     )
@@ -413,7 +413,7 @@ def _net(
         row, kind = refunds.order_row[place], int(refunds.order_kind[place])
         own[kind, str(ids.iloc[row]), int(person[row])] = int(place)
         alone.setdefault((kind, str(ids.iloc[row])), []).append(int(place))
-    currencies = _currency(stitched)
+    currencies = dict(zip(named.tolist(), _currency(stitched, named), strict=True))
     taken = np.zeros(len(value))
     asides = [set(rows.tolist()) for rows in refunds.by_kind]
     found: set[int] = set()

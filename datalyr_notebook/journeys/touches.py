@@ -189,16 +189,11 @@ def _live_signals(stitched: pd.DataFrame, visits: Visits) -> Flags:
     evident &= visits.number >= 0
     if "touch_is_carried" in stitched.columns:
         evident &= ~stitched["touch_is_carried"].to_numpy(dtype=bool)
-    mobile = _is_sdk(stitched, schema.MOBILE_SDKS)
+    mobile = order.is_among(stitched, "sdk", schema.MOBILE_SDKS)
     apps = np.flatnonzero(mobile & evident)
     if len(apps):
         evident[apps[~_is_apps_own(stitched, mobile)[apps]]] = False
     return evident
-
-
-def _is_sdk(stitched: pd.DataFrame, sdks: tuple[str, ...]) -> Flags:
-    flags: Flags = np.append(stitched["sdk"].cat.categories.isin(sdks), [False])[order.codes(stitched, "sdk")]
-    return flags
 
 
 def _marketing_source(stitched: pd.DataFrame) -> Flags:
@@ -239,7 +234,7 @@ def _is_apps_own(stitched: pd.DataFrame, mobile: Flags) -> Flags:
 def _stale_visits(stitched: pd.DataFrame, visits: Visits) -> tuple[Flags, bool]:
     """Web sessions that start without a pageview on a device that has pageviews: an idle tab, or a reset."""
     stale = np.zeros(len(visits.first) + 1, dtype=bool)
-    is_web = _is_sdk(stitched, ("web",))
+    is_web = order.is_among(stitched, "sdk", ("web",))
     is_page = order.is_named(stitched, (PAGEVIEW,))
     odd = np.flatnonzero(is_web[visits.first] & ~is_page[visits.first])
     if not len(odd):
@@ -266,7 +261,7 @@ def _before_first_pageview(stitched: pd.DataFrame, visits: Visits, stale: Flags)
     offset = np.where(heads, np.append([0], seen[:-1]), 0)
     early = np.zeros(len(stitched), dtype=bool)
     early[inorder[seen - np.maximum.accumulate(offset) == 0]] = True
-    return early & _is_sdk(stitched, ("web",))
+    return early & order.is_among(stitched, "sdk", ("web",))
 
 
 def _distinct(stitched: pd.DataFrame, visits: Visits, rows: Ints) -> Ints:
@@ -320,7 +315,7 @@ def _fallbacks(stitched: pd.DataFrame, visits: Visits, rows: Ints, stale: Flags,
     """The first row of each visit without a signal, where that makes a direct touch."""
     without = np.ones(len(visits.first), dtype=bool)
     without[visits.number[rows]] = False
-    mobile = _is_sdk(stitched, schema.MOBILE_SDKS)
+    mobile = order.is_among(stitched, "sdk", schema.MOBILE_SDKS)
     direct = without if app_direct else without & ~mobile[visits.first]
     doubtful = np.flatnonzero(direct & stale[:-1])
     sure = visits.first[direct & ~stale[:-1]]

@@ -29,9 +29,7 @@ def is_client(stitched: pd.DataFrame) -> Flags:
     """Rows sent by a browser or an app."""
     if "sdk" not in stitched.columns:
         return np.ones(len(stitched), dtype=bool)
-    server = np.append(stitched["sdk"].cat.categories.isin(schema.SERVER_SDKS), [False])
-    client: Flags = ~server[order.codes(stitched, "sdk")]
-    return client
+    return ~order.is_among(stitched, "sdk", schema.SERVER_SDKS)
 
 
 def find_visits(stitched: pd.DataFrame, timeout_us: int) -> Visits:
