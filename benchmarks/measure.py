@@ -93,6 +93,11 @@ def print_ratios(timings: Timings, goals: Iterable[Goal]) -> None:
             f"{_verdict(ratio, goal.at_most)} {own.cpu_seconds / peer.cpu_seconds:5.2f}  "
             f"{own.seconds:5.2f}/{peer.seconds:5.2f}  {own.cpu_seconds:5.2f}/{peer.cpu_seconds:5.2f}"
         )
+    print_load()
+
+
+def print_load() -> None:
+    """How busy the machine is: what others run is in the seconds, and not in the CPU seconds."""
     if hasattr(os, "getloadavg"):
         print(
             f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} (alone, this is at most about the processors)"
