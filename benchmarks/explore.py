@@ -27,11 +27,12 @@ from benchmarks.measure import (
     read_arguments,
     time_once,
 )
-from datalyr_notebook.explorers import AttributionExplorer, JourneyExplorer
+from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
 from datalyr_notebook.explorers.explorer import Explorer
 
 OPENS: Final[Mapping[str, Callable[[pd.DataFrame], Explorer]]] = {
     "journeys": JourneyExplorer,
+    "identities": partial(IdentityExplorer, conversion=["purchase", "$identify"]),
     "attribution": partial(AttributionExplorer, conversion=["purchase", "$identify"], state={"intervals": False}),
 }
 """Explorer → how it is opened for the changes below; intervals are measured on their own."""
@@ -43,7 +44,7 @@ class Change(NamedTuple):
     explorer: str
     what: str
     takes: tuple[Any, ...]
-    """Of the control's widget; the table's rows where a row is chosen."""
+    """Of the control's widget; the table's rows where a row is chosen; of the state where there is no control."""
     at_most: int | None
     """Milliseconds; None: it is measured alone."""
     control: str = ""
@@ -52,6 +53,8 @@ class Change(NamedTuple):
 
 PERSON: Final = ""
 """Stands for the people listed, one after the other."""
+LINK: Final = ("the first link",)
+"""Stands for the first link of the person who is shown."""
 _FIRST_DAYS: Final = (dt.date(2026, 1, 10), dt.date(2026, 1, 20), None)
 CHANGES: Final = (
     # The people found all have the person who is shown among them, so that nobody else is drawn.
@@ -63,6 +66,12 @@ CHANGES: Final = (
     Change("journeys", "start", _FIRST_DAYS, 150),
     Change("journeys", "stitching", ("both", "after"), 150),
     Change("journeys", "event_table", (0, 1), 150),
+    Change("identities", "look", ("most value", "shared device", "all"), 150),
+    Change("identities", "findings", (0, 1, 2), 150),
+    Change("identities", "policy", ("next", "last", "graph", "session"), 1500),
+    Change("identities", "as_of", ("2026-01-20", "2026-01-10", ""), 1500),
+    Change("identities", "trust_email", (True, False), 1500),
+    Change("identities", "without", (LINK, []), 1500),
     Change("attribution", "models", (("linear", "first_touch"), ("time_decay",), ("hybrid", "last_touch")), 150),
     Change("attribution", "by", ("source", "medium", "channel"), 150),
     Change("attribution", "since", _FIRST_DAYS, 150),
@@ -128,6 +137,9 @@ def _measure(explorer: Explorer, change: Change, stitched: pd.DataFrame, rounds:
 
 def _setter(explorer: Explorer, change: Change) -> Callable[[], None]:
     """Sets the next value at each call."""
+    if change.takes[0] == LINK:
+        states = cycle([{change.what: [explorer.answers.link(0)]}, {change.what: []}])
+        return lambda: setattr(explorer, "state", next(states))
     widget = getattr(explorer, change.control or change.what)
     trait = "chosen" if hasattr(widget, "chosen") else "value"
     listed = [one for _, one in widget.options] if change.takes == (PERSON,) else change.takes

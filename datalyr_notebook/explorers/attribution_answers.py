@@ -31,7 +31,7 @@ from datalyr_notebook.explorers.source import Source
 from datalyr_notebook.explorers.stage import Stage
 from datalyr_notebook.figures.credit_bars import bar_of_group, credit_bars_data, draw_bars
 from datalyr_notebook.figures.layout import headed, say_empty
-from datalyr_notebook.figures.model_comparison import model_comparison, model_comparison_data
+from datalyr_notebook.figures.model_comparison import draw_comparison, model_comparison_data
 from datalyr_notebook.figures.stitching_impact import IMPACT_BARS, stitching_impact_bars, stitching_impact_bars_data
 from datalyr_notebook.figures.theme import themed
 from datalyr_notebook.frames import read_stitched
@@ -259,8 +259,8 @@ class AttributionAnswers:
 
     def _models(self, state: State, found: Found) -> Answer:
         compared = found.result.compare(state["models"])
-        figure = model_comparison(compared, redact=self.source.redact)
         data = model_comparison_data(compared, redact=self.source.redact)
+        figure = draw_comparison(data, compared)
         told = f"{counted(len(state['models']), 'model')} on the same conversions." if len(data) else ""
         tables = {"Where models disagree": compared.disagreements, "Credit": compared.to_frame().reset_index()}
         return self._answer(found, figure, data, told, tables)

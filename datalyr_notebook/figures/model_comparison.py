@@ -114,7 +114,11 @@ def model_comparison(comparison: ModelComparison, *, title: str | None = None, r
     >>> model_comparison(compare_models(attribute(stitch(events)))).layout.xaxis.title.text
     'Channel, by how far apart models are'
     """
-    cells = model_comparison_data(comparison, redact=redact)
+    return draw_comparison(model_comparison_data(comparison, redact=redact), comparison, title=title)
+
+
+def draw_comparison(cells: pd.DataFrame, comparison: ModelComparison, *, title: str | None = None) -> go.Figure:
+    """The figure of a comparison's rows of :func:`model_comparison_data`."""
     groups = cells["group"].drop_duplicates().tolist()
     models = list(comparison.models) if groups else []
     drawn = [*_cells(cells, len(models), comparison), _apart(cells)] if groups else []

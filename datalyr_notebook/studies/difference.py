@@ -177,7 +177,7 @@ def _summary(rows: pd.DataFrame, owners: Owners, moves: Moves) -> pd.DataFrame:
 
 
 def _distinct(codes: Ints | order.Codes) -> int:
-    return len(np.unique(codes[codes >= 0]))
+    return int(np.count_nonzero(np.bincount(codes[codes >= 0])))
 
 
 def _people(learned_by: pd.DataFrame, owners: Owners, moves: Moves) -> pd.DataFrame:
@@ -229,9 +229,11 @@ def credit_table(names: tuple[str, ...], moves: Moves) -> tuple[pd.DataFrame, In
 
 def _conversions(one: Attribution, other: Attribution, owners: Owners, moves: Moves) -> pd.DataFrame:
     at = np.flatnonzero(moves.is_moved)
-    keys = pd.concat([_keys(other), _keys(one)])
-    keys = keys[~keys.index.duplicated(keep="last")]
     wanted, row = moves.conversions[at], moves.row[at]
+    keys = _keys(one) if len(at) else pd.Series(dtype=object)
+    if not np.isin(wanted, keys.index).all():
+        more = _keys(other)
+        keys = pd.concat([keys, more[~more.index.isin(keys.index)]])
     credited = credited_on_both_sides(moves, at)
     table = pd.DataFrame(
         {
