@@ -150,6 +150,7 @@ class AttributionExplorer(Explorer):
         self.earned = None
         self._list_totals(chosen=-1)
         bars = self._state["view"] == "bars"
+        self.conversions_box.layout.display = None if bars else "none"
         note = "Choose a bar, or a row of the totals, to see the conversions behind it." if bars else ""
         self.conversions_table.show(pd.DataFrame(), note=note)
         self.details.value = ""
@@ -225,7 +226,8 @@ class AttributionExplorer(Explorer):
         shown = [self.controls[name].widget for name in ("metric", "intervals")]
         what = [self.controls[name].widget for name in ("conversion", "models", "include", "exclude")]
         how = [self.controls[name].widget for name in ("lookback", "by", "policy", "since", "until")]
-        below = [_column([self.totals_table]), _column([self.conversions_table])]
+        self.conversions_box = _column([self.conversions_table])
+        below = [_column([self.totals_table]), self.conversions_box]
         return [
             widgets.HBox([self.view, *shown, self.undo_button, self.progress], layout=_WRAPPED),
             widgets.HBox(how, layout=_WRAPPED),

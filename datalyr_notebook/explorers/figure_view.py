@@ -55,14 +55,11 @@ class FigureView:
         if figure is self._shown:
             return
         self._shown = figure
-        widget = self.widget
-        stale = [
-            key for key in widget.layout.to_plotly_json() if figure.layout[key] is None or key not in figure.layout
-        ]
+        widget, kept = self.widget, figure.layout.to_plotly_json()
         widget.data = ()
+        # What the browser is told of a layout adds to what it has: what is to go is said to be None.
+        widget.update_layout({key: None for key in widget.layout.to_plotly_json() if key not in kept})
         widget.layout = figure.layout
-        if stale:
-            widget.update_layout(dict.fromkeys(stale))
         widget.add_traces(list(figure.data))
         self._listen()
         # Copies what is shown to the state from which a reloaded page, a second view and Voila draw.

@@ -17,6 +17,7 @@ from plotly.callbacks import InputDeviceState, Points
 from datalyr_notebook import errors
 from datalyr_notebook.explorers.controls import dropdown
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
+from datalyr_notebook.explorers.figure_view import FigureView
 from datalyr_notebook.explorers.row_table import MOST_ROWS, RowTable
 from datalyr_notebook.explorers.source import RowsOf, Source
 from datalyr_notebook.figures.theme import themed
@@ -183,3 +184,16 @@ def test_a_row_table_sends_plain_texts_and_says_what_it_leaves_out() -> None:
     assert table.note == "300 of 600 rows are listed. Choose one."
     table.show(many.head(0))
     assert (table.rows, table.note, table.chosen) == ([], "", -1)
+
+
+def test_the_browser_is_told_what_of_a_layout_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(go.FigureWidget, "_send_relayout_msg", lambda _, layout, **__: told.update(layout))
+    monkeypatch.setattr(go.FigureWidget, "_send_update_msg", lambda _, __, layout, **___: told.update(layout))
+    waiting = go.Figure().add_annotation(text="Working it out").update_layout(barmode="stack")
+    view = FigureView(waiting)
+    view.show(go.Figure(go.Bar(y=[1]), layout={"height": 300}))
+    assert told["annotations"] is None
+    assert told["barmode"] is None
+    assert told["height"] == 300
+    assert view.widget.layout.to_plotly_json().get("annotations") is None
