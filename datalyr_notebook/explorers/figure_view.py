@@ -57,8 +57,10 @@ class FigureView:
         self._shown = figure
         widget, kept = self.widget, figure.layout.to_plotly_json()
         widget.data = ()
-        # What the browser is told of a layout adds to what it has: what is to go is said to be None.
-        widget.update_layout({key: None for key in widget.layout.to_plotly_json() if key not in kept})
+        # What the browser is told of a layout adds to what it has: what is to go is emptied.
+        with widget.batch_update():
+            for key in [key for key in widget.layout.to_plotly_json() if key not in kept]:
+                widget.layout[key] = None
         widget.layout = figure.layout
         widget.add_traces(list(figure.data))
         self._listen()

@@ -188,12 +188,16 @@ def test_a_row_table_sends_plain_texts_and_says_what_it_leaves_out() -> None:
 
 def test_the_browser_is_told_what_of_a_layout_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
-    monkeypatch.setattr(go.FigureWidget, "_send_relayout_msg", lambda _, layout, **__: told.update(layout))
-    monkeypatch.setattr(go.FigureWidget, "_send_update_msg", lambda _, __, layout, **___: told.update(layout))
+    for name, keyword in (("_send_relayout_msg", "layout"), ("_send_update_msg", "relayout_data")):
+        monkeypatch.setattr(
+            go.FigureWidget,
+            name,
+            lambda _, *given, keyword=keyword, **named: told.update(given[0] if given else named[keyword] or {}),
+        )
     waiting = go.Figure().add_annotation(text="Working it out").update_layout(barmode="stack")
     view = FigureView(waiting)
     view.show(go.Figure(go.Bar(y=[1]), layout={"height": 300}))
-    assert told["annotations"] is None
+    assert told["annotations"] == []
     assert told["barmode"] is None
     assert told["height"] == 300
-    assert view.widget.layout.to_plotly_json().get("annotations") is None
+    assert not view.widget.layout.annotations
