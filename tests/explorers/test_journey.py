@@ -484,3 +484,14 @@ def test_a_change_that_keeps_the_journey_keeps_the_figure(explorer: JourneyExplo
     explorer.search.value = "sa"
     assert explorer.answer.figure is figure
     assert explorer.figure_view.widget.data == traces
+
+
+def test_a_double_click_lets_the_chosen_marks_go(explorer: JourneyExplorer) -> None:
+    every = explorer.selection
+    trace = next(one for one in explorer.figure_view.widget.data if one.customdata is not None)
+    trace._dispatch_on_click(Points(point_inds=[0], trace_name=trace.name, trace_index=0), InputDeviceState())
+    assert len(explorer.selection) == 1
+    last = [one for one in explorer.figure_view.widget.data if one.customdata is not None][-1]
+    last._dispatch_on_deselect(Points(point_inds=[]))
+    pd.testing.assert_frame_equal(explorer.selection, every)
+    assert explorer.details is None
