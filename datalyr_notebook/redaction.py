@@ -112,6 +112,20 @@ class Redaction:
             **{name: pd.Series(cells, index=table.index, dtype=object) for name, cells in shown.items()}
         )
 
+    def worked_out(self, table: pd.DataFrame, words: Iterable[str] = ()) -> pd.DataFrame:
+        """A table that was worked out of events, as it may be shown: counts, money, moments and flags stay.
+
+        ``words``: columns with words of our own, which stay as well; every other text is masked as in ``table``.
+
+        >>> redaction = Redaction.of("attribute", True, pd.DataFrame({"user_id": pd.Categorical(["ann@example.com"])}))
+        >>> found = pd.DataFrame({"person_id": ["ann@example.com"], "people": [1], "why": ["a reason"]})
+        >>> redaction.worked_out(found, words=["why"]).to_numpy().tolist()
+        [['user 1', 1, 'a reason']]
+        """
+        kept = {*words, *(str(name) for name in table.columns if _is_plain(table[name]))}
+        masked = self.table(table[[name for name in table.columns if name not in kept]])
+        return table.assign(**{str(name): masked[name] for name in masked.columns})
+
     def trait(self, name: str, value: object) -> object:
         """The value of a trait or property as it may be shown."""
         return self._inner(name, value, hidden=self.names is None)

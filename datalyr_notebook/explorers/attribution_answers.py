@@ -42,6 +42,8 @@ from datalyr_notebook.rendering import counted
 from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 
 _STEP: Final = "attribute"
+_MODELS: Final = ("model", "most_model", "least_model")
+"""Columns that name a model."""
 
 
 class Found(NamedTuple):
@@ -285,7 +287,7 @@ class AttributionAnswers:
     ) -> Answer:
         redaction = self.source.redaction
         sentence = " ".join(part for part in (self._counts(found.result), told) if part)
-        masked_tables = {name: redaction.table(table) for name, table in tables.items()}
+        masked_tables = {name: redaction.worked_out(table, words=_MODELS) for name, table in tables.items()}
         return Answer(figure, data, sentence, _table_rows(found.result), masked_tables)
 
     def _counts(self, result: Attribution) -> str:

@@ -107,7 +107,8 @@ class IdentityExplorer(Explorer):
         self.take_button.on_click(lambda _: self._take())
         self.put_back_button.on_click(lambda _: setattr(self, "state", {"without": []}))
         if source.was_stitched:
-            self._background = self._later(self._check_rule, lambda _: self._say(self.sentence))
+            self._background = threading.Thread(target=self._check_rule, daemon=True)
+            self._background.start()
 
     @property
     def changes(self) -> Difference:
@@ -185,10 +186,12 @@ class IdentityExplorer(Explorer):
     def _check_rule(self) -> None:
         moved = self.answers.sides.misjudged()
         if moved:
-            self.warning = (
-                f"{counted(moved, 'event')} would have another owner under this rule than they came with: "
-                "pass rule= as they were stitched, otherwise what a change moves holds that difference, too."
-            )
+            with self._changing:
+                self.warning = (
+                    f"{counted(moved, 'event')} would have another owner under this rule than they came with: "
+                    "pass rule= as they were stitched, otherwise what a change moves holds that difference, too."
+                )
+                self._say(self.sentence)
 
     # What is chosen.
 

@@ -112,8 +112,8 @@ class IdentityAnswers:
             changes_sentence(shown.changes, ruled.rule, 0 if shown.links is None else len(shown.links), is_new=is_new),
         )
         changed = {
-            CREDIT: self.redaction.table(shown.changes.credit),
-            PEOPLE: self.redaction.table(shown.changes.people.head(MOST_LISTED)),
+            CREDIT: self.redaction.worked_out(shown.changes.credit),
+            PEOPLE: self.redaction.worked_out(shown.changes.people.head(MOST_LISTED)),
         }
         return Answer(
             figure=_nobody_figure(told) if graph is None else draw_graph(graph),
@@ -194,12 +194,11 @@ class IdentityAnswers:
         table = self.findings(look).head(MOST_LISTED).reset_index(drop=True)
         if not self.redaction.masks:
             return table
-        kept = {name: table[name] for name in ("reason", "why")}
-        shown = self.redaction.table(table.drop(columns=list(kept)))
+        shown = self.redaction.worked_out(table, words=("reason", "id_kind", "why"))
         is_trait = (table["id_kind"] == "trait").to_numpy(dtype=bool)
         values = np.array([self.redaction.trait(EMAIL, one) for one in table["id"]], dtype=object)
         ids = np.where(is_trait, values, shown["id"].to_numpy(dtype=object))
-        return shown.assign(id=ids, **kept)[list(table.columns)]
+        return shown.assign(id=ids)
 
     def person_of(self, look: str, place: int) -> str | None:
         """The person to look at of a finding, as they may be shown; None where it has none."""

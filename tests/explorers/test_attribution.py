@@ -165,3 +165,13 @@ def test_conversions_of_a_bar_stand_by_credit_then_time_then_name() -> None:
     explorer = AttributionExplorer(events, state={"intervals": False, "models": ["first_touch"]})
     explorer.totals_table.chosen = 0
     assert [row[4] for row in explorer.conversions_table.rows] == ["C", "B", "A"]
+
+
+@pytest.mark.parametrize("view", ["bars", "models", "impact"])
+def test_masked_tables_keep_their_numbers(view: str) -> None:
+    masked, plain = (AttributionExplorer(SALE, redact=redact, state={"view": view}) for redact in (True, False))
+    masked.wait()
+    plain.wait()
+    assert list(masked.answer.tables) == list(plain.answer.tables)
+    for name, table in plain.answer.tables.items():
+        pd.testing.assert_frame_equal(masked.answer.tables[name], table, check_dtype=False)  # channels are shown
