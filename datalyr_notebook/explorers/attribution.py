@@ -220,7 +220,8 @@ class AttributionExplorer(Explorer):
 
     def _on_conversion(self, change: Any) -> None:  # noqa: ANN401
         if self.earned is not None and change["new"] >= 0:
-            self.details.value = self.answers.explained(self.earned, change["new"])._repr_html_()
+            why = self.answers.explained(self.earned, change["new"])._repr_html_()
+            self.details.value = f"<div style='line-height:1.4'>{why}</div>"  # the widget sets lines 28 pixels apart
 
     def _arranged(self) -> list[widgets.Widget]:
         shown = [self.controls[name].widget for name in ("metric", "intervals")]
