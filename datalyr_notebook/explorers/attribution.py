@@ -245,7 +245,7 @@ def _controls(choices: Choices) -> dict[str, Control]:
     style = {"description_width": "initial", "button_width": "auto"}
     views = [(title, name) for name, title in VIEWS.items()]
     return {
-        "view": Control(widgets.ToggleButtons(options=views, description="View", style=style)),
+        "view": Control(widgets.ToggleButtons(options=views, style=style, layout={"width": "max-content"})),
         "conversion": several("Conversion", choices.conversions),
         "models": several("Models", MODELS),
         "lookback": text("Lookback", hint="90D, platform, none"),

@@ -89,7 +89,9 @@ class Explorer(widgets.VBox):
         self.figure_view = FigureView(self.answer.figure, self._on_picked)
         self.status = widgets.HTML()
         self.progress = widgets.IntProgress(layout={"display": "none", "width": "240px"})
-        self.undo_button = widgets.Button(description="Undo", disabled=True, tooltip="Take the last change back")
+        self.undo_button = widgets.Button(
+            description="Undo", disabled=True, layout={"width": "auto"}, tooltip="Back one change"
+        )
         self.undo_button.on_click(lambda _: self.undo())
         self.words, self.code = widgets.HTML(), widgets.HTML()
         self.foldout = widgets.Accordion([self.words, self.code], titles=["In words", "Code"])

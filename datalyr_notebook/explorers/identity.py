@@ -152,8 +152,6 @@ class IdentityExplorer(Explorer):
     def _arranged(self) -> list[widgets.Widget]:
         who = [self.controls[name].widget for name in ("look", "person")]
         how = [self.controls[name].widget for name in ("policy", "as_of", "trust_email")]
-        for button in (self.undo_button, self.take_button, self.put_back_button):
-            button.layout.width = "auto"
         linked = widgets.VBox([widgets.HBox([self.take_button, self.put_back_button], layout=_WRAPPED), self.links])
         changed = widgets.VBox([self.credit, self.people])
         linked.layout = changed.layout = {"flex": "1 1 420px", "min_width": "0", "overflow": "auto"}

@@ -199,6 +199,7 @@ class JourneyExplorer(Explorer):
         with self._quietly():
             self.event_table.chosen = -1 if place is None or place >= len(self.event_table.rows) else place
         self.figure_view.mark([] if place is None else [place])
+        self.details_view.layout.display = "none" if place is None and not hint else None
         if place is None or journey is None:
             self.details_view.value = f"<p style='margin:0'>{hint}</p>"
             return
