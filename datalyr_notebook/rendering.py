@@ -147,7 +147,7 @@ def _side(cells: Iterable[object]) -> str:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or value != value  # noqa: PLR0124  (NaN alone differs from itself)
+    return value is None or value is pd.NaT or value is pd.NA or value != value  # noqa: PLR0124  (NaN alone differs)
 
 
 def _align(value: object) -> str:

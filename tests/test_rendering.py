@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from datalyr_notebook.notices import repeated, say
-from datalyr_notebook.rendering import ROWS_SHOWN, counted, lasting, moment, percent, table_html, table_text
+from datalyr_notebook.rendering import ROWS_SHOWN, cell_text, counted, lasting, moment, percent, table_html, table_text
 
 
 def test_every_text_is_escaped_and_nothing_stands_for_missing() -> None:
@@ -67,3 +67,9 @@ def test_moments_durations_and_shares_read_as_sentences_say_them() -> None:
     ]
     assert [percent(share) for share in (0.0, 0.0004, 0.0005, 1 / 3, 1.0)] == ["0%", "<0.1%", "0.1%", "33.3%", "100%"]
     assert "x" * 70 in table_html("long", pd.DataFrame({"text": ["x" * 70]}), ".t", longest_cell=70)
+
+
+def test_missing_has_no_text_of_whatever_kind_it_is() -> None:
+    cells = pd.Series([pd.NA, None, pd.NaT, float("nan"), "x"], dtype=object)
+    assert table_html("", cells.to_frame("a"), "").count("<td style='text-align:left'></td>") == 3
+    assert [cell_text(cell) for cell in cells] == ["", "", "", "", "x"]
