@@ -15,6 +15,8 @@ from datalyr_notebook.errors import OptionError
 MICROSECOND = pd.Timedelta(1, "us")
 
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
+_DAYS: Final = re.compile(r"(?<=[\d ])d(?![a-z])")
+"""What pandas 3 warns of, and people type."""
 
 
 def one_of(step: str, option: str, given: object, allowed: Iterable[str]) -> str:
@@ -59,7 +61,8 @@ def count(step: str, option: str, given: object) -> int:
 def microseconds(step: str, option: str, given: object) -> int:
     """A positive duration, in microseconds."""
     try:
-        duration = int(pd.Timedelta(given) // MICROSECOND)  # type: ignore[arg-type]
+        said = _DAYS.sub("D", given) if isinstance(given, str) else given
+        duration = int(pd.Timedelta(said) // MICROSECOND)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         duration = 0
     if duration <= 0:
@@ -86,7 +89,7 @@ def day(step: str, option: str, given: object) -> dt.date | None:
         return None
     try:
         read = dt.date.fromisoformat(given)  # type: ignore[arg-type]
-        pd.Timestamp(read) + pd.Timedelta(days=1)
+        read + dt.timedelta(days=1)
     except (TypeError, ValueError, OverflowError):
         raise OptionError(step, option, given, "None or a day such as '2026-01-31'") from None
     return read

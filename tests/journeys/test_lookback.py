@@ -77,6 +77,8 @@ def test_the_longest_is_what_any_source_may_have() -> None:
     [
         ("90D", "90 days"),
         ("1D", "1 day"),
+        ("90d", "90 days"),
+        ("1 d 12h", "1.5 days"),
         ("36h", "1.5 days"),
         (None, "any age"),
         ({"fb": "7D", "others": "30D"}, "30 days (facebook 7 days)"),
