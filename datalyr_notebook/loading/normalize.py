@@ -149,7 +149,7 @@ def as_canonical(events: pd.DataFrame, step: str, *, report: LoadReport | None =
         return normalize_events(events, report=report)
     coded = [name for name, kind, _ in schema.EVENTS if kind == "category" and name in events.columns]
     is_encoded = all(isinstance(events[name].dtype, pd.CategoricalDtype) for name in coded)
-    return events if is_encoded else normalize_events(events, report=report)
+    return events if is_encoded and "event_name" in events.columns else normalize_events(events, report=report)
 
 
 def normalize_rows(

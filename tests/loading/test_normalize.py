@@ -782,3 +782,10 @@ def test_only_redeliveries_are_dropped(rows: list[dict[str, Any]]) -> None:
     events = normalize_events(tabled(rows), report=report)
     assert len(events) + report.counts.get("redelivered", 0) == len(rows)
     assert set(events.index) <= set(range(len(rows)))
+
+
+def test_a_canonical_frame_without_names_of_events_is_refused() -> None:
+    named = normalize_events(pd.DataFrame({"timestamp": [T], "event_name": ["a"], "user_id": ["u"]}))
+    nameless = named.drop(columns="event_name")
+    with pytest.raises(MissingColumnsError, match="reads 'event_name', but the table has only"):
+        as_canonical(nameless, "stitch")
