@@ -16,6 +16,7 @@ from datalyr_notebook.explorers.explorer import Answer, State
 from datalyr_notebook.explorers.people_search import Found, PeopleSearch
 from datalyr_notebook.explorers.roster import ANY, YES_NO, Filters, Roster
 from datalyr_notebook.explorers.source import Source
+from datalyr_notebook.explorers.stage import Stage
 from datalyr_notebook.figures.layout import headed, say_empty
 from datalyr_notebook.figures.theme import shortened, themed
 from datalyr_notebook.figures.timeline import timeline_figure
@@ -96,15 +97,16 @@ class JourneyAnswers:
         """Which rows count as conversions, kind by kind."""
         self.roster = Roster.of(source.stitched, self.counts, rates=rates)
         self.search = PeopleSearch.of(source.stitched, self.roster, source.redaction)
+        self.sought: Stage[Found] = Stage()
+        """Whom the last state that was read finds, whether it was refused or answered: by search and filters."""
         self.found = Found(self.roster.standing[:0], self.roster.standing[:0])
-        """Whom the last state found; worked out anew where search or filters differ."""
+        """Whom the last state that was answered finds."""
         self.listed: list[str] = []
         """The names of the first of them."""
         self.codes: dict[str, int] = {}
         """Whose the names are that were shown so far."""
         self.journey: Journey | None = None
         """Of the person of the last state; worked out anew where the person or the view differs. None: of nobody."""
-        self._found_for: tuple[Any, ...] | None = None
         self._journey_for: tuple[Any, ...] | None = None
 
     # From a state to an answer.
@@ -137,12 +139,14 @@ class JourneyAnswers:
 
     def answer(self, state: State) -> Answer:
         """What is shown for a state that was read."""
-        self._find(state)
+        found = self._find(state)
         key = tuple(state[name] for name in ("person", "start", "end", "stitching", "gaps"))
         if key != self._journey_for or self.journey is None:
             self.journey = self.journey_of(state)
             self._journey_for = key
         journey = self.journey
+        if found is not self.found:
+            self.found, self.listed = found, self.names(found.people[:MOST_LISTED])
         tables = {"People found": self.people_found()}
         if journey is None:
             sentence = self._nobody(state)
@@ -251,11 +255,7 @@ class JourneyAnswers:
         return str(self.source.redaction.texts(column, np.array([text], dtype=object))[0]), kind
 
     def _find(self, state: State) -> Found:
-        key = tuple(state[name] for name in _FILTERS)
-        if key != self._found_for:
-            self.found, self._found_for = self._search(state), key
-            self.listed = self.names(self.found.people[:MOST_LISTED])
-        return self.found
+        return self.sought.of(tuple(state[name] for name in _FILTERS), lambda: self._search(state))
 
     def _search(self, state: State) -> Found:
         begin, end = (None if one is None else options.epoch_us(one) for one in self.instants(state))

@@ -317,6 +317,20 @@ def test_a_state_that_is_none_is_refused(state: Any, error: type[Exception], wor
         JourneyExplorer(STITCHED, state=state)
 
 
+def test_a_state_that_is_refused_leaves_whom_was_found(explorer: JourneyExplorer) -> None:
+    with pytest.raises(errors.UnknownPersonError):
+        explorer.state = {"search": "ann", "person": "nobody here"}
+    explorer.next_button.click()
+    assert explorer.state["person"] == "ann"  # she stands behind Sam, whom the refused search did not find
+    assert len(explorer.person.options) == 3
+
+
+def test_the_last_day_that_there_is_has_no_day_after_it(explorer: JourneyExplorer) -> None:
+    explorer.end.value = dt.date(9999, 12, 31)
+    assert (explorer.state["end"], explorer.end.value) == (None, None)
+    assert "Nothing has changed." in explorer.status.value
+
+
 def test_a_person_may_be_named_by_any_id_of_theirs() -> None:
     assert JourneyExplorer(STITCHED, state={"person": "sam_phone"}).state["person"] == "sam"
 
