@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import ipywidgets as widgets
@@ -175,12 +176,14 @@ class AttributionExplorer(Explorer):
             with self._working:
                 try:
                     return work() if asked == self._asked else None
-                except errors.DatalyrError as error:
+                except Exception as error:  # noqa: BLE001  (nobody else would tell the analyst)
                     return error
 
         def complete(found: Any) -> None:  # noqa: ANN401
-            if isinstance(found, errors.DatalyrError):
-                self._say(f"{self.sentence} {found}")
+            if isinstance(found, Exception):
+                why = str(found) if isinstance(found, errors.DatalyrError) else f"{type(found).__name__}."
+                self.answer = replace(self.answer, sentence=f"{self.sentence} That failed: {why}")
+                self._say(self.sentence)
                 return
             self.answers.keep(state, found)
             self.answer = self.answers.answer(state, at_once=True)

@@ -298,7 +298,10 @@ class AttributionAnswers:
             return "There are no events."
         if not every:
             names = self.source.redaction.texts("event_name", np.array([*result.kinds], dtype=object))
-            offered = [name for name in self.choices.conversions if name in self.choices.counts][:5]
+            if result.stitched["person_id"].isna().all():
+                return f"None of the {counted(len(result.stitched), 'event')} has a person."
+            others_than = (one for one in self.choices.conversions if one not in result.kinds)
+            offered = [name for name in others_than if name in self.choices.counts][:5]
             others = f"; there are {', '.join(offered)}" if offered else ""
             return f"No event counts as {' or '.join(map(str, names))}. Choose another conversion{others}."
         if not count:

@@ -205,7 +205,7 @@ def _lookback_text(given: object) -> str:
     """A lookback as the state has it: a duration, ``platform``, or ``none``; a number is one of days."""
     text = _ANY_AGE if given is None else given
     if isinstance(given, int | float) and not isinstance(given, bool):
-        text = f"{given:g}D"
+        text = f"{given}".removesuffix(".0") + "D"
     if not isinstance(text, str):
         raise errors.OptionError(STEP, "lookback", given, "a duration such as '90D', 'platform', or 'none'")
     text = text.strip()

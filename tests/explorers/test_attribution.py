@@ -11,6 +11,7 @@ import pytest
 
 import datalyr_notebook as dn
 from datalyr_notebook import errors
+from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.explorers import AttributionExplorer
 
 EVENTS = dn.load_sample("seed_journey")
@@ -175,3 +176,29 @@ def test_masked_tables_keep_their_numbers(view: str) -> None:
     assert list(masked.answer.tables) == list(plain.answer.tables)
     for name, table in plain.answer.tables.items():
         pd.testing.assert_frame_equal(masked.answer.tables[name], table, check_dtype=False)  # channels are shown
+
+
+def test_work_in_the_background_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Attribution) -> pd.DataFrame:
+        raise MemoryError
+
+    monkeypatch.setattr(Attribution, "intervals", fail)
+    explorer = AttributionExplorer(EVENTS)
+    explorer.wait()
+    assert explorer.sentence.endswith("Intervals are being worked out. That failed: MemoryError.")
+    assert "That failed: MemoryError." in explorer.status.value
+    explorer.with_intervals.value = False
+    assert "failed" not in explorer.sentence
+
+
+@pytest.mark.parametrize(("given", "kept"), [(7, "7D"), (7.0, "7D"), (12345.678, "12345.678D")])
+def test_a_lookback_that_is_a_number_is_one_of_days(given: float, kept: str) -> None:
+    assert AttributionExplorer(EVENTS, state={"intervals": False, "lookback": given}).state["lookback"] == kept
+
+
+def test_nobody_has_conversions_and_that_is_said() -> None:
+    nobody = EVENTS.assign(user_id=None, anonymous_id=None)
+    explorer = AttributionExplorer(nobody, state={"intervals": False})
+    assert explorer.sentence == "None of the 10 events has a person."
+    other = AttributionExplorer(EVENTS, conversion="sale", state={"intervals": False})
+    assert other.sentence == "No event counts as sale. Choose another conversion; there are purchase."
