@@ -80,11 +80,11 @@ class Explorer(widgets.VBox):
         self.picked: Ints | None = None
         """Rows of the table behind the marks that were clicked or selected; None: none was."""
         self._history: list[State] = []
-        self._is_setting = False
+        self._setting = threading.local()
         self._asked = 0
         self._changing = threading.RLock()
         """Held while what is shown changes: the outcome of background work must not meet a change half made."""
-        self._state: State = self._checked(dict(self.DEFAULTS) | dict(state or {}))
+        self._state: State = self._checked(self._merged(self.DEFAULTS, {} if state is None else state))
         self.answer = self._answered(self._state)
         self.figure_view = FigureView(self.answer.figure, self._on_picked)
         self.status = widgets.HTML()
@@ -138,7 +138,7 @@ class Explorer(widgets.VBox):
 
     @state.setter
     def state(self, state: Mapping[str, Any]) -> None:
-        self._change_to(self._checked(self._state | dict(state)))
+        self._change_to(self._checked(self._merged(self._state, state)))
 
     @property
     def sentence(self) -> str:
@@ -203,6 +203,11 @@ class Explorer(widgets.VBox):
         self.figure_view.show(answer.figure)
         self._show()
 
+    def _merged(self, before: State, given: Mapping[str, Any]) -> State:
+        if not isinstance(given, Mapping):
+            raise errors.OptionError(self.STEP, "state", given, "a dict such as explorer.state")
+        return before | dict(given)
+
     def _checked(self, state: State) -> State:
         unknown = [name for name in state if name not in self.DEFAULTS]
         if unknown:
@@ -216,11 +221,16 @@ class Explorer(widgets.VBox):
     @contextmanager
     def _quietly(self) -> Iterator[None]:
         """Inside, what is set is no change that is answered."""
-        before, self._is_setting = self._is_setting, True
+        before, self._setting.is_on = self._is_setting, True
         try:
             yield
         finally:
-            self._is_setting = before
+            self._setting.is_on = before
+
+    @property
+    def _is_setting(self) -> bool:
+        """Whether this thread is inside ``_quietly``; what an analyst changes meanwhile in another is answered."""
+        return getattr(self._setting, "is_on", False)
 
     def _set_controls(self) -> None:
         """Make the controls say the state."""

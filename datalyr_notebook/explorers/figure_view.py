@@ -64,8 +64,7 @@ class FigureView:
         widget.layout = figure.layout
         widget.add_traces(list(figure.data))
         self._listen()
-        # Copies what is shown to the state from which a reloaded page, a second view and Voila draw.
-        widget._repr_mimebundle_()
+        self._store()
 
     def mark(self, customdata: Sequence[int]) -> None:
         """Let the marks with one of these as their customdata stand out from the others; none: all look alike."""
@@ -77,7 +76,12 @@ class FigureView:
                 at = np.flatnonzero(np.isin(np.asarray(trace.customdata), customdata)).tolist()
                 trace.selectedpoints = at if customdata else None
                 trace.unselected = _PALE
-        self.widget._repr_mimebundle_()
+        self._store()
+
+    def _store(self) -> None:
+        """Copy what is shown to the state from which a reloaded page, a second view and Voila draw."""
+        if self.widget.comm is not None:  # it is None once the widget is closed
+            self.widget._repr_mimebundle_()
 
     @property
     def _marks(self) -> list[Any]:

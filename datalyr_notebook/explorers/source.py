@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from datalyr_notebook import order, schema
+from datalyr_notebook import errors, order, schema
 from datalyr_notebook.frames import check_columns, read_stitched
 from datalyr_notebook.identity.rule import StitchRule, make_rule
 from datalyr_notebook.identity.stitching import stitch
@@ -53,7 +53,10 @@ class Source:
             events = stitched.drop(columns=[name for name in schema.names(schema.STITCHED) if name in stitched.columns])
             events = as_canonical(events, step)
         else:
-            read = as_canonical(numbered.assign(**{_PLACE: np.arange(len(given))}), step)
+            try:
+                read = as_canonical(numbered.assign(**{_PLACE: np.arange(len(given))}), step)
+            except errors.MissingColumnsError as error:
+                raise errors.MissingColumnsError(error.step, error.needs, given.columns) from None
             events = read.drop(columns=_PLACE).set_axis(pd.Index(read[_PLACE].to_numpy(dtype=np.int64)), axis="index")
             stitched = stitch(events, rule)
         redaction = Redaction.of(step, redact, stitched)

@@ -201,3 +201,44 @@ def test_the_browser_is_told_what_of_a_layout_goes(monkeypatch: pytest.MonkeyPat
     assert told["barmode"] is None
     assert told["height"] == 300
     assert not view.widget.layout.annotations
+
+
+@pytest.mark.parametrize("state", ["device", 7, [("device", "b")]], ids=str)
+def test_a_state_is_a_mapping(state: Any) -> None:
+    with pytest.raises(errors.OptionError, match=r"^toy: state=.* is not known. Use a dict such as explorer.state"):
+        Toy(RAW, state=state)
+    explorer = Toy(RAW)
+    with pytest.raises(errors.OptionError, match="Use a dict such as"):
+        explorer.state = state
+
+
+def test_a_control_set_while_background_work_shows_is_answered() -> None:
+    explorer, inside, gate = Toy(RAW), threading.Event(), threading.Event()
+
+    def show() -> None:
+        with explorer._quietly():
+            inside.set()
+            gate.wait()
+
+    background = threading.Thread(target=show)
+    background.start()
+    inside.wait()
+    explorer.controls["device"].widget.value = "b"
+    gate.set()
+    background.join()
+    assert (explorer.state, drawn(explorer)[-1]) == ({"device": "b"}, "b")
+
+
+def test_a_closed_explorer_may_still_be_shown_something() -> None:
+    explorer = Toy(RAW)
+    explorer.figure_view.widget.close()
+    explorer.close()
+    explorer.state = {"device": "b"}
+    assert explorer.answer.sentence == "1 of 3 events shown."
+
+
+def test_columns_that_are_not_there_are_told_with_those_that_are() -> None:
+    with pytest.raises(errors.MissingColumnsError, match=r"but the table has only 'timestamp', 'event_name'\."):
+        Toy(RAW[["timestamp", "event_name"]])
+    with pytest.raises(errors.MissingColumnsError, match=r"but the table has no columns\."):
+        Toy(pd.DataFrame())
