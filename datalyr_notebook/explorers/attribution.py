@@ -203,11 +203,17 @@ class AttributionExplorer(Explorer):
             self.picked = None
             self._refreshed()
             return
+        with self._quietly():
+            self.totals_table.chosen = -1  # a bar may hold several rows
         model, bar = (int(one) for one in marks[0][1])
         self._choose(self._state["models"][model], self.answers.groups_of_bar(bar, self._state["metric"]))
 
     def _on_total(self, change: Any) -> None:  # noqa: ANN401  (traitlets' Bunch)
-        if self._state["view"] == "bars" and change["new"] >= 0 and not self._is_setting:
+        if self._state["view"] != "bars" or self._is_setting:
+            return
+        if change["new"] < 0:
+            self._on_picked([])
+        else:
             row = (self.totals if self.intervals is None else self.intervals).iloc[[change["new"]]]
             self._choose(str(row["model"].iloc[0]), self.answers.groups_of_rows(row))
 

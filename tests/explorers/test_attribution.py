@@ -202,3 +202,14 @@ def test_nobody_has_conversions_and_that_is_said() -> None:
     assert explorer.sentence == "None of the 10 events has a person."
     other = AttributionExplorer(EVENTS, conversion="sale", state={"intervals": False})
     assert other.sentence == "No event counts as sale. Choose another conversion; there are purchase."
+
+
+def test_a_row_that_is_let_go_or_a_bar_leaves_no_other_row_chosen() -> None:
+    explorer = AttributionExplorer(EVENTS, state={"intervals": False, "models": ["linear"]})
+    explorer.totals_table.chosen = 1
+    explorer._on_picked([("linear", explorer.figure_view.widget.data[0].customdata[0])])
+    assert explorer.totals_table.chosen == -1
+    assert explorer.earned is not None
+    explorer.totals_table.chosen = 1
+    explorer.totals_table.chosen = -1
+    assert (explorer.earned, explorer.picked, explorer.conversions_table.rows) == (None, None, [])
