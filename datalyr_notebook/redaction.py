@@ -48,6 +48,7 @@ _PHONE: Final = re.compile(
 )
 _SHAPES: Final = {"email": _EMAIL, "phone": _PHONE}
 """Values that are told by their looks, wherever they stand."""
+_DEVICE: Final = "device:"
 _NUMBERED: Final = re.compile(r"(user|device) ([1-9]\d*)")
 
 
@@ -140,7 +141,11 @@ class Redaction:
         if found is None:
             return asked
         texts, place = (self.users if found[1] == "user" else self.devices), int(found[2]) - 1
-        return str(texts[place]) if place < len(texts) and self.name(str(texts[place])) == asked else asked
+        if place >= len(texts):
+            return asked
+        own = str(texts[place])
+        known = (own, self._as_person(own)) if found[1] == "device" else (own,)
+        return next((one for one in known if self.name(one) == asked), asked)
 
     def _touches(self, column: str) -> bool:
         """Whether a column's values are masked whatever they look like."""
@@ -161,11 +166,13 @@ class Redaction:
         """Ids as numbers, where their kind is masked or they are an address; one that no event carries is hidden."""
         # Of another dtype than the ids, the texts would make pandas copy all of them at every call.
         user = self.users.get_indexer(pd.Index(texts, dtype=self.users.dtype))
-        bare = [text.removeprefix("device:") if place < 0 else text for text, place in zip(texts, user, strict=True)]
-        device = self.devices.get_indexer(pd.Index(bare, dtype=self.devices.dtype))
+        # A device is a person under its own id, or under one with a prefix where a user has the same.
+        own = self.devices.get_indexer(pd.Index(texts, dtype=self.devices.dtype))
+        bare = pd.Index([self._without_prefix(text) for text in texts], dtype=self.devices.dtype)
+        device = np.where(own >= 0, own, self.devices.get_indexer(bare))
         masked = []
         for text, as_user, as_device in zip(texts, user.tolist(), device.tolist(), strict=True):
-            kind = "user" if as_user >= 0 and not text.startswith("device:") else "device" if as_device >= 0 else ""
+            kind = "user" if as_user >= 0 else "device" if as_device >= 0 else ""
             scrubbed = text if self._masks_ids_of(kind) else self._scrubbed(text)
             # An id that is an address keeps a name of its own: two of them are still two persons.
             if not self._masks_ids_of(kind) and (scrubbed == text or not kind):
@@ -173,6 +180,20 @@ class Redaction:
             else:
                 masked.append(f"{kind} {(as_user if kind == 'user' else as_device) + 1}" if kind else HIDDEN)
         return masked
+
+    def _without_prefix(self, text: str) -> str:
+        """The id of the device that a prefix tells from the user of the same id; senders may use the prefix as well."""
+        bare = text.removeprefix(_DEVICE)
+        while bare.startswith(_DEVICE) and bare not in self.users:
+            bare = bare.removeprefix(_DEVICE)
+        return bare
+
+    def _as_person(self, device: str) -> str:
+        """The person_id of a device that is a person of its own."""
+        name = device
+        while name in self.users or (name != device and name in self.devices):
+            name = _DEVICE + name
+        return name
 
     def _masks_ids_of(self, kind: str) -> bool:
         if self.names is None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from datalyr_notebook import errors
+from datalyr_notebook.identity.stitching import stitch
 from datalyr_notebook.redaction import HIDDEN, Redact, Redaction
 
 EVENTS = pd.DataFrame(
@@ -90,3 +91,21 @@ def test_what_a_trait_says_is_masked_by_its_name() -> None:
 def test_what_is_no_choice_is_refused(wrong: object) -> None:
     with pytest.raises(errors.OptionError, match=r"redact=.*True, False, or names of columns"):
         Redaction.of("journey_timeline", wrong, EVENTS)  # type: ignore[arg-type]
+
+
+def test_devices_that_carry_the_prefix_or_the_id_of_a_user_keep_a_number_that_leads_back() -> None:
+    events = stitch(
+        pd.DataFrame(
+            {
+                "timestamp": ["2026-01-01T10:00Z"] * 4,
+                "event_name": "pageview",
+                "anonymous_id": ["device:a", "a", "device:device:a", "device:lonely"],
+                "user_id": ["a", None, None, None],
+            }
+        )
+    )
+    redaction = Redaction.of("s", True, events)
+    persons = events["person_id"].tolist()
+    masked = [redaction.name(one) for one in persons]
+    assert masked == ["user 1", "device 2", "device 3", "device 4"]
+    assert [redaction.original(one) for one in masked] == persons
