@@ -190,12 +190,25 @@ class JourneyAnswers:
         """People as they may be shown."""
         texts = self.roster.names[codes].to_numpy(dtype=object)
         masked = self.source.redaction.texts("person_id", texts).tolist()
-        # Only an id that no event carries has no number of its own.
         names = [
-            f"person {code + 1}" if name == HIDDEN else str(name) for code, name in zip(codes, masked, strict=True)
+            self._other_name(code) if name == HIDDEN else str(name)
+            for code, name in zip(codes.tolist(), masked, strict=True)
         ]
         self.codes.update(zip(names, codes.tolist(), strict=True))
         return names
+
+    def _other_name(self, code: int) -> str:
+        """What a person is called whose id no event carries, so that it has no number: an id that is theirs alone."""
+        redaction, rows = self.source.redaction, self.source.stitched.iloc[self.roster.rows[code]]
+        columns = [rows[name].dropna().unique() for name in ("anonymous_id", "user_id") if name in rows.columns]
+        for one in (redaction.name(str(text)) for column in columns for text in column):
+            try:
+                found = find_persons(STEP, self.source.stitched, [one], redaction=redaction)
+            except errors.DatalyrError:
+                continue
+            if found[0] == code:
+                return one
+        return f"person {code + 1}"
 
     def code_of(self, asked: object) -> int:
         """The person of this name, or with this id. Raises UnknownPersonError, AmbiguousPersonError."""

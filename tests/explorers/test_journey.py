@@ -509,3 +509,26 @@ def test_a_double_click_lets_the_chosen_marks_go(explorer: JourneyExplorer) -> N
     last._dispatch_on_deselect(Points(point_inds=[]))
     pd.testing.assert_frame_equal(explorer.selection, every)
     assert explorer.details is None
+
+
+def test_a_masked_person_whose_id_no_event_carries_has_the_name_of_a_device() -> None:
+    events = dn.stitch(
+        pd.DataFrame(
+            {
+                "timestamp": ["2026-01-01T10:00Z", "2026-01-02T10:00Z"],
+                "event_name": ["pageview", "$alias"],
+                "anonymous_id": "anon_1",
+                "user_id": None,
+                "new_user_id": [None, "boss@example.com"],
+                "previous_id": [None, "anon_1"],
+            }
+        )
+    )
+    explorer = JourneyExplorer(events, redact=True)
+    assert explorer.state["person"] == "device 1"
+    assert JourneyExplorer(events, redact=True, state=explorer.state).state == explorer.state
+    said: dict[str, Any] = {"events": events}
+    exec(explorer.to_code(), said)
+    pd.testing.assert_frame_equal(said["rows"], explorer.data())
+    assert len(explorer.data()) > 0
+    assert "boss" not in explorer.to_code()
