@@ -205,8 +205,9 @@ class AttributionExplorer(Explorer):
             return
         with self._quietly():
             self.totals_table.chosen = -1  # a bar may hold several rows
-        model, bar = (int(one) for one in marks[0][1])
-        self._choose(self._state["models"][model], self.answers.groups_of_bar(bar, self._state["metric"]))
+        model = int(marks[0][1][0])  # conversions are listed with what they earned under one model
+        bars = sorted({int(bar) for _, (of, bar) in marks if int(of) == model})
+        self._choose(self._state["models"][model], self.answers.groups_of_bars(bars, self._state["metric"]))
 
     def _on_total(self, change: Any) -> None:  # noqa: ANN401  (traitlets' Bunch)
         if self._state["view"] != "bars" or self._is_setting:
@@ -228,7 +229,9 @@ class AttributionExplorer(Explorer):
         self.details.value = ""
 
     def _on_conversion(self, change: Any) -> None:  # noqa: ANN401
-        if self.earned is not None and change["new"] >= 0:
+        if change["new"] < 0:
+            self.details.value = ""
+        elif self.earned is not None:
             why = self.answers.explained(self.earned, change["new"])._repr_html_()
             self.details.value = f"<div style='line-height:1.4'>{why}</div>"  # the widget sets lines 28 pixels apart
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -158,10 +158,10 @@ class AttributionAnswers:
         at = at[np.lexsort((listed.place[at], -credit[at]))]
         return Earned(at, credit[at], listed.table.iloc[at].reset_index(drop=True))
 
-    def groups_of_bar(self, bar: int, metric: str) -> Ints:
-        """The touch groups that stand in a bar."""
-        bars = bar_of_group(self.found.totals, metric=metric)
-        return self.groups_of_rows(bars[bars["bar"] == bar].drop(columns="bar"))
+    def groups_of_bars(self, bars: Iterable[int], metric: str) -> Ints:
+        """The touch groups that stand in these bars."""
+        places = bar_of_group(self.found.totals, metric=metric)
+        return self.groups_of_rows(places[places["bar"].isin(list(bars))].drop(columns="bar"))
 
     def groups_of_rows(self, rows: pd.DataFrame) -> Ints:
         """The touch groups that these values of the grouping columns name."""

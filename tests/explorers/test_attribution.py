@@ -213,3 +213,17 @@ def test_a_row_that_is_let_go_or_a_bar_leaves_no_other_row_chosen() -> None:
     explorer.totals_table.chosen = 1
     explorer.totals_table.chosen = -1
     assert (explorer.earned, explorer.picked, explorer.conversions_table.rows) == (None, None, [])
+
+
+def test_several_bars_of_a_model_are_chosen_together() -> None:
+    explorer = AttributionExplorer(SALE, state={"intervals": False, "models": ["last_touch", "linear"]})
+    bars = explorer.figure_view.widget.data[0].customdata
+    counts = []
+    for marks in (bars[:1], bars[1:2], bars[:2]):
+        explorer._on_picked([("last_touch", mark) for mark in marks])
+        counts.append(len(explorer.selection))
+    assert counts[0] + counts[1] == counts[2]  # last_touch credits one channel a conversion
+    explorer.conversions_table.chosen = 0
+    assert explorer.details.value
+    explorer.conversions_table.chosen = -1
+    assert not explorer.details.value
