@@ -34,15 +34,17 @@ def spelled(cell: object) -> object:
     return repr(cell)[1:-1] if isinstance(cell, str) and not cell.isprintable() else cell
 
 
-def table_html(headline: str, table: pd.DataFrame, where: str, *, longest_cell: int = _LONGEST_CELL) -> str:
-    """The headline over the first rows; ``where`` names the table that holds the rest.
+def table_html(
+    headline: str, table: pd.DataFrame, where: str, *, longest_cell: int = _LONGEST_CELL, most: int = ROWS_SHOWN
+) -> str:
+    """The headline over the first rows (``most``); ``where`` names the table that holds the rest.
 
     Texts of more than ``longest_cell`` characters are cut in the middle.
 
     >>> "<b>" in table_html("<b>", pd.DataFrame({"<b>": ["<b>"]}), ".totals")
     False
     """
-    rows = list(table.head(ROWS_SHOWN).itertuples(index=False))
+    rows = list(table.head(most).itertuples(index=False))
     head = "".join(
         f"<th scope='col' style='text-align:{_side(row[place] for row in rows)}'>{html.escape(str(name))}</th>"
         for place, name in enumerate(table.columns)
@@ -53,7 +55,7 @@ def table_html(headline: str, table: pd.DataFrame, where: str, *, longest_cell: 
         + "</tr>"
         for row in rows
     )
-    more = f"<p>{len(table) - ROWS_SHOWN} more rows in {html.escape(where)}</p>" if len(table) > ROWS_SHOWN else ""
+    more = f"<p>{len(table) - most:,} more rows in {html.escape(where)}</p>" if len(table) > most else ""
     return headed(headline, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>") + more
 
 

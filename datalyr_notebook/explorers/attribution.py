@@ -37,6 +37,10 @@ class AttributionExplorer(Explorer):
     are worked out, in the background; so is what stitching changes. ``wait()`` waits for it. Until then the
     figure draws the rows of ``data()`` without low and high (bars) or nothing (stitching impact).
 
+    The controls are attributes: ``view`` (bars, models, impact), ``conversion``, ``models``, ``lookback`` ("90D",
+    "platform", "none"), ``by``, ``policy``, ``include`` and ``exclude`` (channels), ``since`` and ``until`` (days, both
+    included), ``metric``, ``with_intervals`` (``intervals`` in the state).
+
     Choosing a bar, or a row of the totals, lists the conversions that it earned, and ``selection`` is their rows;
     choosing one of these explains it.
 
@@ -182,7 +186,7 @@ class AttributionExplorer(Explorer):
         def complete(found: Any) -> None:  # noqa: ANN401
             if isinstance(found, Exception):
                 why = str(found) if isinstance(found, errors.DatalyrError) else f"{type(found).__name__}."
-                self.answer = replace(self.answer, sentence=f"{self.sentence} That failed: {why}")
+                self.answer = replace(self.answer, sentence=f"{self.answer.sentence} That failed: {why}")
                 self._say(self.sentence)
                 return
             self.answers.keep(state, found)

@@ -305,9 +305,11 @@ class AttributionAnswers:
             others = f"; there are {', '.join(offered)}" if offered else ""
             return f"No event counts as {' or '.join(map(str, names))}. Choose another conversion{others}."
         if not count:
-            return f"0 of {counted(every, 'conversion')} lie between the days. Loosen From or To."
+            noun = "conversion lies" if every == 1 else "conversions lie"
+            return f"0 of {every:,} {noun} between the days. Loosen From or To."
         alone = int((result.journeys.lengths == 0).sum())
         told = f"{count:,} of {counted(every, 'conversion')} credited, worth {result.journeys.value.sum():,.2f}"
+        told += f"; {every - count:,} outside the days" if count < every else ""
         if alone < count:
             return f"{told}; {alone:,} unattributed."
         narrowed_by = "Include, Exclude or " if result.reading.include is not None or result.reading.exclude else ""

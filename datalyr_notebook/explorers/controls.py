@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import ipywidgets as widgets
+import traitlets
 
 from datalyr_notebook.figures.theme import shortened
 
@@ -79,9 +80,24 @@ def text(label: str, *, hint: str = "", as_typed: bool = False) -> Control:
     return Control(field)
 
 
+class _Day(widgets.DatePicker):
+    """A day that may be said in ISO 8601, too."""
+
+    @traitlets.validate("value")
+    def _validate_value(self, proposal: Any) -> Any:  # noqa: ANN401  (traitlets' Bunch)
+        said = proposal["value"]
+        if isinstance(said, str):
+            try:
+                said = dt.date.fromisoformat(said) if said.strip() else None
+            except ValueError:
+                words = f"{said!r} is no day such as '2026-01-31'"
+                raise traitlets.TraitError(words) from None
+        return super()._validate_value({**proposal, "value": said})
+
+
 def date(label: str) -> Control:
     """A day or none; in JSON an ISO date."""
-    picker = widgets.DatePicker(description=label, layout=_NARROW, style=_LABEL)
+    picker = _Day(description=label, layout=_NARROW, style=_LABEL)
     return Control(
         picker, read=lambda day: day and day.isoformat(), write=lambda day: day and dt.date.fromisoformat(day)
     )

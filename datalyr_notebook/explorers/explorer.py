@@ -25,12 +25,14 @@ from datalyr_notebook.figures.description import describe
 from datalyr_notebook.notices import repeated
 from datalyr_notebook.order import Ints
 from datalyr_notebook.progress import shown_by
-from datalyr_notebook.rendering import table_html, table_text
+from datalyr_notebook.rendering import ROWS_SHOWN, table_html, table_text
 
 State = dict[str, Any]
 """What the controls say, in JSON."""
 
 MOST_UNDONE: Final = 100
+_FILED: Final = 1_000
+"""Rows of each table in a file."""
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>{title}</title>
 <style>
@@ -79,6 +81,8 @@ class Explorer(widgets.VBox):
         self.controls = dict(controls)
         self.picked: Ints | None = None
         """Rows of the table behind the marks that were clicked or selected; None: none was."""
+        self.refusal = ""
+        """Why the last change of a control was refused; blank where it was answered."""
         self._history: list[State] = []
         self._setting = threading.local()
         self._asked = 0
@@ -100,6 +104,13 @@ class Explorer(widgets.VBox):
         self._show()
         for control in self.controls.values():
             control.widget.observe(self._on_change, names="value")
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401  (any attribute)
+        """Refuse to replace a control by a value."""
+        if name in self.__dict__.get("controls", ()) and not isinstance(value, widgets.Widget):
+            words = f"explorer.{name}.value = …, or explorer.state = {{{name!r}: …}}"
+            raise errors.OptionError(self.STEP, name, value, words)
+        super().__setattr__(name, value)
 
     # What each explorer says for itself.
 
@@ -142,8 +153,8 @@ class Explorer(widgets.VBox):
 
     @property
     def sentence(self) -> str:
-        """What is shown and how much of it."""
-        return self.answer.sentence
+        """What is shown and how much of it; before it, why the last change of a control was refused."""
+        return " ".join(part for part in (self.refusal, self.answer.sentence) if part)
 
     @property
     def selection(self) -> pd.DataFrame:
@@ -159,19 +170,37 @@ class Explorer(widgets.VBox):
         """Python that makes the rows of ``data()`` as ``rows``, from the table as it was handed in, as ``events``."""
         return self._code(self.state)
 
+    def wait(self) -> None:
+        """Wait for what is worked out in the background; then all of it is shown."""
+
     def undo(self) -> None:
         """Take the last change back; nothing happens where there is none."""
         if self._history:
             self._change_to(self._history.pop(), remember=False)
 
     def save_html(self, path: str | Path) -> None:
-        """Write what is shown to one file that opens anywhere, offline: figure, tables, words and code."""
+        """Write what is shown to one file that opens anywhere, offline: figure, tables, words and code.
+
+        What is still worked out in the background is waited for.
+        """
+        self.wait()
         figure = self.answer.figure.to_html(full_html=False, include_plotlyjs=True, config={"displaylogo": False})
         told = f"<section><h2>In words</h2><pre>{html.escape(describe(self.answer.figure))}</pre></section>"
         code = f"<section><h2>Code</h2><pre>{html.escape(self.to_code())}</pre></section>"
-        body = figure + self._tables_html() + told + code
-        page = _PAGE.format(title=html.escape(self.TITLE), sentence=html.escape(self.sentence), body=body)
+        body = f"<p>{html.escape(self._asked_words())}</p>{figure}{self._tables_html(_FILED)}{told}{code}"
+        page = _PAGE.format(title=html.escape(self.TITLE), sentence=html.escape(self.answer.sentence), body=body)
         Path(path).write_text(page, encoding="utf-8", errors="replace")
+
+    def _asked_words(self) -> str:
+        """What the controls say, in a line; what was typed into a search may be an id."""
+        masks = self.source.redaction.masks
+        said = {
+            name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, list) else value
+            for name, value in self._state.items()
+            if value not in (None, "", [], False) and not (masks and name == "search")
+        }
+        masked = " Ids and traits are masked." if masks else ""
+        return "Asked for: " + "; ".join(f"{name} {value}" for name, value in said.items()) + "." + masked
 
     # How a change is answered.
 
@@ -182,7 +211,8 @@ class Explorer(widgets.VBox):
                 self._change_to(self._checked(self._state | said))
             except errors.DatalyrError as error:
                 self._set_controls()
-                self._say(f"{error} Nothing has changed.")
+                self.refusal = f"{error} Nothing has changed."
+                self._say(self.sentence)
 
     def _change_to(self, state: State, *, remember: bool = True) -> None:
         """Answer a state; where that fails everything stays as it was."""
@@ -198,7 +228,7 @@ class Explorer(widgets.VBox):
                 self.progress.layout.display = "none"
         if remember and state != before:
             self._history = [*self._history, before][-MOST_UNDONE:]
-        self._state, self.answer, self.picked = state, answer, None
+        self._state, self.answer, self.picked, self.refusal = state, answer, None, ""
         self._asked += 1
         self.figure_view.show(answer.figure)
         self._show()
@@ -281,9 +311,11 @@ class Explorer(widgets.VBox):
 
     # How it reads without a kernel.
 
-    def _tables_html(self) -> str:
-        tables = {"What is drawn": self.answer.data, **self.answer.tables}
-        return "".join(f"<section>{table_html(name, table, '.data()')}</section>" for name, table in tables.items())
+    def _tables_html(self, most: int = ROWS_SHOWN) -> str:
+        tables = {"What is drawn": (self.answer.data, ".data()")}
+        tables |= {name: (table, f".answer.tables[{name!r}]") for name, table in self.answer.tables.items()}
+        parts = (table_html(name, *told, most=most) for name, told in tables.items())
+        return "".join(f"<section>{part}</section>" for part in parts)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:  # noqa: ANN401  (a dict, or a pair of them)
         bundle = super()._repr_mimebundle_(**kwargs)

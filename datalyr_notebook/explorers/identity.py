@@ -218,6 +218,7 @@ class IdentityExplorer(Explorer):
 
     def _offer_link(self, place: int) -> None:
         """Let the chosen link, a row of the links, be taken away or put back; -1: none is chosen."""
+        place = place if place < len(self.links.rows) else -1
         self.take_button.disabled = place < 0
         marks = [] if place < 0 else self.answers.marks_of(place)
         self.picked = self.answers.rows(marks) if marks else None

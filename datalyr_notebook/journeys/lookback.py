@@ -106,7 +106,11 @@ def named_source(source: str) -> str:
 
 
 def _microseconds(step: str, given: object) -> int:
-    return UNLIMITED if given is None else options.microseconds(step, "lookback", given)
+    try:
+        return UNLIMITED if given is None else options.microseconds(step, "lookback", given)
+    except errors.OptionError:
+        words = "a positive duration such as '30min' or '90D', None for any age, 'platform', or a dict by source"
+        raise errors.OptionError(step, "lookback", given, words) from None
 
 
 def _days(limit: int) -> str:

@@ -193,13 +193,17 @@ def _matches(text: str) -> list[Path]:
         raise SourceError(shown(text), "it is an address, not a file", "Download it first, then pass the file.")
     if not glob.has_magic(text):
         raise SourceError(
-            shown(text), "there is no such file or folder", "Check the path; a relative one starts in os.getcwd()."
+            shown(text),
+            "there is no such file or folder",
+            "Check the path; a relative one starts in the folder that Python runs in, os.getcwd().",
         )
     matches = [Path(one) for one in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207  (may start anywhere)
     files = [file for file in matches if file.is_file()]
     if not files:
         raise SourceError(
-            shown(text), "no file matches it", "Check the pattern; '**' matches folders, and it starts in os.getcwd()."
+            shown(text),
+            "no file matches it",
+            "Check the pattern; '**' matches folders, and it starts in the folder that Python runs in, os.getcwd().",
         )
     return files
 

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import traitlets
 from plotly.callbacks import InputDeviceState, Points
 
 from datalyr_notebook import errors
-from datalyr_notebook.explorers.controls import dropdown
+from datalyr_notebook.explorers.controls import date, dropdown
 from datalyr_notebook.explorers.explorer import Answer, Explorer, State
 from datalyr_notebook.explorers.figure_view import FigureView
+from datalyr_notebook.explorers.journey import JourneyExplorer
 from datalyr_notebook.explorers.row_table import MOST_ROWS, RowTable
 from datalyr_notebook.explorers.source import RowsOf, Source
 from datalyr_notebook.figures.theme import themed
@@ -242,3 +244,41 @@ def test_columns_that_are_not_there_are_told_with_those_that_are() -> None:
         Toy(RAW[["timestamp", "event_name"]])
     with pytest.raises(errors.MissingColumnsError, match=r"but the table has no columns\."):
         Toy(pd.DataFrame())
+
+
+def test_what_was_refused_is_said_until_it_is_answered() -> None:
+    explorer = Toy(RAW)
+    explorer.controls["device"].widget.value = "c"
+    assert explorer.refusal.endswith("Nothing has changed.")
+    assert explorer.sentence == f"{explorer.refusal} {explorer.answer.sentence}"
+    explorer.controls["device"].widget.value = "b"
+    assert (explorer.refusal, explorer.state) == ("", {"device": "b"})
+
+
+def test_a_control_is_not_replaced_by_a_value() -> None:
+    explorer = Toy(RAW)
+    with pytest.raises(errors.OptionError, match=r"explorer\.device\.value = "):
+        explorer.device = "b"
+
+
+def test_a_day_may_be_said_in_iso() -> None:
+    control = date("From")
+    control.widget.value = "2026-05-01"
+    assert control.value == "2026-05-01"
+    with pytest.raises(traitlets.TraitError, match="is no day such as"):
+        control.widget.value = "1 May"
+    assert control.value == "2026-05-01"
+    control.widget.value = ""
+    assert control.value is None
+
+
+def test_a_file_says_what_was_asked_and_has_all_rows(tmp_path: Path) -> None:
+    many = pd.DataFrame({"timestamp": pd.date_range("2026-01-01", periods=40, tz="UTC"), "event_name": "visit"})
+    explorer = JourneyExplorer(many.assign(anonymous_id="secret"), redact=True, state={"search": "secret"})
+    explorer.save_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    asked = "person device 1; converted any; cross device any; stitching after; gaps compress"
+    assert f"Asked for: {asked}. Ids and traits are masked." in page
+    assert "secret" not in page
+    assert "more rows in" not in page
+    assert page.count("<tr>") > 40
