@@ -120,6 +120,11 @@ class IdentityExplorer(Explorer):
         if self._background is not None:
             self._background.join()
 
+    def data(self) -> pd.DataFrame:
+        """The rows that the figure draws, worked out anew from ``state`` alone."""
+        with self._changing:
+            return self.answers.data(self.state)
+
     # What the shared explorer asks for.
 
     def _read(self, state: State) -> State:

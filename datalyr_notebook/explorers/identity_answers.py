@@ -15,6 +15,7 @@ from datalyr_notebook.explorers.explorer import Answer, State
 from datalyr_notebook.explorers.identity_sentences import changes_sentence, listing_sentence, person_sentence
 from datalyr_notebook.explorers.identity_sides import EMAIL, IdentitySides, Link, link_frame
 from datalyr_notebook.explorers.source import Source
+from datalyr_notebook.explorers.stage import Stage
 from datalyr_notebook.figures.identity_graph import draw_graph
 from datalyr_notebook.figures.identity_graph_rows import (
     IDENTITY_GRAPH,
@@ -73,6 +74,8 @@ class IdentityAnswers:
         self.part: pd.DataFrame = self.sides.opened.stitched.iloc[:0]
         """The stitched rows that any evidence ties to the person."""
         self.graph: PersonGraph | None = None
+        self.looked: Stage[tuple[PersonGraph | None, go.Figure]] = Stage()
+        """The graph as it may be shown, and its figure: of the person and the side that is shown."""
         self._link_places: dict[int, int] = {}
         """Which row of the links each mark of the figure draws, by the place of its row among those drawn."""
 
@@ -98,11 +101,11 @@ class IdentityAnswers:
         self.sides.judge(state, self.original_links(state["without"]))
         shown, ruled = self.sides.shown, self.sides.ruled
         self.person, others = self._resolved(shown.stitched, state["person"])
-        graph = self._look_at(self.person)
+        told = self._nobody(state["person"]) if self.person is None else ""
+        graph, figure = self.looked.of((self.person, shown, told), lambda: self._drawn(told))
         rows = self.rows()
         is_new = shown.stitched is not self.sides.opened.stitched
         found, listed = self.findings(state["look"]), self.listed(state["look"])
-        told = self._nobody(state["person"]) if graph is None else ""
         sentences = (
             told or person_sentence(graph, len(rows), len(shown.stitched)),  # type: ignore[arg-type]
             f"{state['person']!r} is on events of {others + 1:,} people: who has most of them is shown."
@@ -116,8 +119,8 @@ class IdentityAnswers:
             PEOPLE: self.redaction.worked_out(shown.changes.people.head(MOST_LISTED)),
         }
         return Answer(
-            figure=_nobody_figure(told) if graph is None else draw_graph(graph),
-            data=schema.empty(IDENTITY_GRAPH) if graph is None else graph_table(graph),
+            figure=figure,
+            data=_table(graph),
             sentence=" ".join(one for one in sentences if one),
             rows=rows,
             tables={
@@ -126,6 +129,16 @@ class IdentityAnswers:
                 **(changed if is_new else {}),
             },
         )
+
+    def data(self, state: State) -> pd.DataFrame:
+        """The rows that are drawn for a state that was read, worked out anew."""
+        self.sides.judge(state, self.original_links(state["without"]))
+        self.person, _ = self._resolved(self.sides.shown.stitched, state["person"])
+        return _table(self._look_at(self.person))
+
+    def _drawn(self, told: str) -> tuple[PersonGraph | None, go.Figure]:
+        graph = self._look_at(self.person)
+        return graph, _nobody_figure(told) if graph is None else draw_graph(graph)
 
     def _look_at(self, person: str | None) -> PersonGraph | None:
         """A person's graph as it may be shown."""
@@ -319,6 +332,10 @@ class IdentityAnswers:
         if not asked:
             return f"None of the {counted(len(self.sides.shown.stitched), 'event')} has a person."
         return f"Nobody is {asked!r} under this rule. Choose another person, or a later moment."
+
+
+def _table(graph: PersonGraph | None) -> pd.DataFrame:
+    return schema.empty(IDENTITY_GRAPH) if graph is None else graph_table(graph)
 
 
 def _no_links() -> pd.DataFrame:

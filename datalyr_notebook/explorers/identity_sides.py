@@ -65,6 +65,10 @@ class IdentitySides:
         self.opened = self._looked_at(source.rule, source.rule.known(source.stitched))
         self.opened_credit = self._credit(self.opened.stitched)
         self.ruled = self.opened
+        self.unchanged = Difference(
+            **tables_of(self.opened_credit, self.opened_credit, learned_by=self.opened.stitched)
+        )
+        """The difference of the events as opened to themselves."""
         self.shown = self._shown(self.opened, ())
 
     def rule(self, state: State) -> StitchRule:
@@ -127,6 +131,8 @@ class IdentitySides:
     def _changes(self, shown: pd.DataFrame) -> Difference:
         """What the events that both sides know win and lose."""
         before, after, one = self.opened.stitched, shown, self.opened_credit
+        if after is before:
+            return self.unchanged
         is_more, is_less = len(after) > len(before), len(after) < len(before)
         with repeated():
             if is_less:
@@ -134,7 +140,7 @@ class IdentitySides:
                 one = self._credit(before)
             elif is_more:
                 after = after.loc[after.index.isin(before.index)]
-            other = one if after is before else self._credit(after)
+            other = self._credit(after)
         # The side that knows later events knows, too, since when.
         return Difference(**tables_of(one, other, learned_by=after if is_more else before))
 
