@@ -103,7 +103,7 @@ class Sandbox:
             options.count("Sandbox", "requests_per_minute", requests_per_minute)
         self._key, self._port, self._now = key, port, now
         self._limit = RateLimit(requests_per_minute, now)
-        self._rows, self._events = _served(events)
+        self._rows, self._events = _rows_and_events(events)
         self._server: LoopbackServer | None = None
         self._lock = threading.Lock()
         self._calls: list[Call] = []
@@ -169,8 +169,10 @@ class Sandbox:
     def _answer(self, request: Request) -> Reply:
         authorization = request.headers.get("Authorization")
         is_key = hmac.compare_digest((authorization or "").encode(), f"Bearer {self._key}".encode())
+        is_api = request.asked.startswith(f"{BASE}/")
         call = Call(
-            request.asked.removeprefix(BASE),
+            request.asked.removeprefix(BASE) if is_api else request.asked,
+            is_api,
             request.params,
             tuple(name.lower() for name in request.headers),
             has_authorization=authorization is not None,
@@ -179,7 +181,7 @@ class Sandbox:
         with self._lock:
             self._calls.append(call)
             number = len(self._calls)
-            allowance = self._limit.take()
+            allowance = self._limit.take(counts=is_key)
             fault = self._due(call.path) if is_key and allowance.is_permitted else None
             reply = self._judged(call, allowance, fault)
         common = {"Date": formatdate(self._now(), usegmt=True), "X-Request-Id": f"req_{number:06d}"}
@@ -187,33 +189,37 @@ class Sandbox:
 
     def _judged(self, call: Call, allowance: Allowance, fault: Fault | None) -> Reply:
         """The answer, whatever it is; where a fault is due, with it."""
+        if not call.has_key:
+            said = "is not valid" if call.has_authorization else "is missing"
+            return RefusedError(401, "unauthorized", f"the API key {said}").reply
+        if not allowance.is_permitted:
+            return RefusedError(429, "rate_limited", "rate limit exceeded").reply
+        if fault is None:
+            return self._served(call)
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        elsewhere = f"{self._address('localhost')}{call.path}{query}"
+        moment = Moment(self._now(), allowance.reset, elsewhere, self._before.get(_window(call)))
+        return failed(fault, lambda more: self._served(call, more=more), moment)
+
+    def _served(self, call: Call, *, more: int = 0) -> Reply:
+        """The answer where nothing is wrong with the server."""
         try:
-            if not call.has_key:
-                said = "is not valid" if call.has_authorization else "is missing"
-                raise RefusedError(401, "unauthorized", f"the API key {said}")  # noqa: TRY301
-            if not allowance.is_permitted:
-                raise RefusedError(429, "rate_limited", "rate limit exceeded")  # noqa: TRY301
-            if fault is None:
-                return self._served(call)
-            query = f"?{urlencode(call.params)}" if call.params else ""
-            elsewhere = f"{self._address('localhost')}{call.path}{query}"
-            moment = Moment(self._now(), allowance.reset, elsewhere, self._before.get(_window(call)))
-            return failed(fault, lambda more: self._served(call, more=more), moment)
+            return self._found(call, more)
         except RefusedError as refused:
             return refused.reply
 
-    def _served(self, call: Call, *, more: int = 0) -> Reply:
-        """The answer where nothing is wrong. Raises RefusedError."""
-        if call.path.startswith(_EVENTS) and call.path.removeprefix(_EVENTS) in STYLES:
+    def _found(self, call: Call, more: int) -> Reply:
+        """What is at a path. Raises RefusedError."""
+        if call.is_api and call.path.removeprefix(_EVENTS) in STYLES:
             style = call.path.removeprefix(_EVENTS)
             reply = events_page(style, self._rows, call.params, self.url + call.path, more=more)
             self._before[_window(call)] = reply
             return reply
-        if call.path in AGGREGATES:
+        if call.is_api and call.path in AGGREGATES:
             return as_json(AGGREGATES[call.path](self._events(), call.params))
-        if call.path == "/plan_only":
+        if call.is_api and call.path == "/plan_only":
             raise RefusedError(403, "plan", "this feature is not available on your plan")
-        raise RefusedError(404, "not_found", "there is no such endpoint")
+        raise RefusedError(404, "not_found", f"there is no such endpoint; all are below {BASE}")
 
     def _due(self, path: str) -> Fault | None:
         """The fault that happens to this request; each counts the requests it looks at."""
@@ -229,7 +235,7 @@ def _window(call: Call) -> tuple[str, str | None, str | None]:
     return call.path, call.params.get("start_date"), call.params.get("end_date")
 
 
-def _served(events: object) -> tuple[EncodedRows, Callable[[], pd.DataFrame]]:
+def _rows_and_events(events: object) -> tuple[EncodedRows, Callable[[], pd.DataFrame]]:
     """The rows that are served, and a function that answers with them as canonical events."""
     if events is None:
         events = load_sample(SAMPLE)
@@ -243,10 +249,14 @@ def _served(events: object) -> tuple[EncodedRows, Callable[[], pd.DataFrame]]:
 
 
 def _read(bodies: list[Mapping[str, object]]) -> pd.DataFrame:
+    """Rows handed through, as events. Raises RefusedError where they are none."""
     if not bodies:
         return schema.empty(schema.EVENTS)
-    with notices.repeated():  # whoever pulls these rows is told what was repaired
-        return read_events([dict(body) for body in bodies])
+    try:
+        with notices.repeated():  # whoever pulls these rows is told what was repaired
+            return read_events([dict(body) for body in bodies])
+    except DatalyrError as unreadable:
+        raise RefusedError(500, "unreadable_events", str(unreadable)) from None
 
 
 # ---- from the command line -----------------------------------------------------------------------
@@ -278,7 +288,8 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         print(url)  # noqa: T201  (a command line's answer)
         print(f"dn.Client({asked.key!r}, base_url={url!r})", flush=True)  # noqa: T201
-        threading.Event().wait()
+        while True:
+            time.sleep(3_600)  # an Event would not hear Ctrl-C on Windows
     except KeyboardInterrupt:
         pass
     finally:

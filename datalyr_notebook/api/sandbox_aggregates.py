@@ -78,7 +78,8 @@ def _within(events: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
 
 def _counted(events: pd.DataFrame, aggregation: str) -> pd.DataFrame:
     """Visitors, page views, sessions and other events of each stretch of time, also of empty ones between."""
-    stretches = _measured(events).resample(_BUCKETS[aggregation], on="timestamp", closed="left", label="left")
+    timed = _measured(events).set_index("timestamp")  # pandas 2 cannot resample an empty table on= a column
+    stretches = timed.resample(_BUCKETS[aggregation], closed="left", label="left")
     table: pd.DataFrame = stretches.agg(
         visitors=("visitor", "nunique"),
         pageviews=("is_pageview", "sum"),

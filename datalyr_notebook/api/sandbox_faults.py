@@ -43,7 +43,8 @@ class Fault:
     - ``huge``: a body of ``size`` bytes, announced or (``is_announced=False``) in chunks.
     - ``bad_header``: rate limit headers that are no numbers, on the answer or (``status=429``) on that one.
     - ``redirect``: ``status``, 302 unless said, to ``location``; left out, to this server by another host name.
-    - ``wrong_date``: the server's clock is a day fast: ``Date`` and ``X-RateLimit-Reset`` are.
+    - ``wrong_date``: ``Date`` and ``X-RateLimit-Reset`` of a clock that is a day fast, on the answer or
+      (``status=429``, for ``wait_s``) on that one. ``Sandbox(now=…)`` sets the clock of all answers.
 
     Raises OptionError.
 
@@ -168,13 +169,14 @@ def _redirect(fault: Fault, _: Serve, moment: Moment) -> Reply:
     return Reply(fault.status or 302, headers={"Location": fault.location or moment.elsewhere})
 
 
-def _wrong_date(_: Fault, serve: Serve, moment: Moment) -> Reply:
+def _wrong_date(fault: Fault, serve: Serve, moment: Moment) -> Reply:
+    date = {"Date": formatdate(moment.now + _DAY_S, usegmt=True)}
+    if fault.status is not None:
+        over = ceil(moment.now + fault.wait_s) + _DAY_S
+        return _refusal(fault.status, "refused", "not now", {**date, "X-RateLimit-Reset": str(over)})
     served = serve(0)
-    wrong = {
-        "Date": formatdate(moment.now + _DAY_S, usegmt=True),
-        "X-RateLimit-Reset": str(moment.reset + _DAY_S),
-    }
-    return replace(served, headers={**served.headers, **wrong})
+    reset = {"X-RateLimit-Reset": str(moment.reset + _DAY_S)}
+    return replace(served, headers={**served.headers, **date, **reset})
 
 
 def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Reply:

@@ -33,15 +33,15 @@ class RateLimit:
         self._limit, self._now = requests_per_minute, now
         self._reset, self._taken = 0, 0
 
-    def take(self) -> Allowance:
-        """Count one request."""
+    def take(self, *, counts: bool = True) -> Allowance:
+        """Tell one request what it may, and count it."""
         now = self._now()
         if now >= self._reset:
             self._reset, self._taken = ceil(now) + _WINDOW_S, 0
         if self._limit is None:
             return Allowance(is_permitted=True, headers={}, reset=self._reset)
         is_permitted = self._taken < self._limit
-        self._taken += is_permitted
+        self._taken += is_permitted and counts
         headers = {
             "X-RateLimit-Limit": str(self._limit),
             "X-RateLimit-Remaining": str(self._limit - self._taken),

@@ -21,6 +21,8 @@ class Call:
 
     path: str
     """Behind ``/api/v1``: ``/overview``."""
+    is_api: bool
+    """Whether the address began with ``/api/v1``; else ``path`` is all of it."""
     params: Mapping[str, str]
     header_names: tuple[str, ...]
     """Lower case, as they came."""

@@ -96,10 +96,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         reply = self.server.answer(self)
-        if self.server.stopping.wait(reply.wait_s) if reply.wait_s else self.server.stopping.is_set():
-            self.close_connection = True
-            return
-        if reply.sent == 0:
+        if self.server.stopping.wait(reply.wait_s) or reply.sent == 0:
             self.close_connection = True
             return
         self.send_response_only(reply.status)
