@@ -24,6 +24,11 @@ _BUCKETS: Final = {"hour": "h", "day": "D", "week": "W-MON", "month": "MS"}
 _DAYS_OF: Final = ((1, "hour"), (60, "day"), (180, "week"))
 """So many days at most → the aggregation that is chosen for them; more days: month."""
 _DAY_US: Final = 86_400_000_000
+_COUNTS: Final = {
+    "visitors": ("visitor", "nunique"),
+    "pageviews": ("is_pageview", "sum"),
+    "sessions": ("session", "nunique"),
+}
 _TYPES: Final = ("referrer", "campaign", "page")
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -46,9 +51,7 @@ def traffic(events: pd.DataFrame, params: Params) -> object:
         raise RefusedError(400, "invalid_parameter", f"type is one of {', '.join(_TYPES)}")
     found = _measured(_within(events, *dates(params)))
     grouped = found.assign(group=found[kind]).dropna(subset=["group"]).groupby("group", observed=True)
-    table = grouped.agg(
-        visitors=("visitor", "nunique"), pageviews=("is_pageview", "sum"), sessions=("session", "nunique")
-    ).sort_index()
+    table = grouped.agg(**_COUNTS).sort_index()
     top = table.sort_values("visitors", ascending=False, kind="stable").head(limit)
     return [{kind: str(name), **counts} for name, counts in zip(top.index, top.to_dict("records"), strict=True)]
 
@@ -78,14 +81,10 @@ def _within(events: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
 
 def _counted(events: pd.DataFrame, aggregation: str) -> pd.DataFrame:
     """Visitors, page views, sessions and other events of each stretch of time, also of empty ones between."""
-    timed = _measured(events).set_index("timestamp")  # pandas 2 cannot resample an empty table on= a column
-    stretches = timed.resample(_BUCKETS[aggregation], closed="left", label="left")
-    table: pd.DataFrame = stretches.agg(
-        visitors=("visitor", "nunique"),
-        pageviews=("is_pageview", "sum"),
-        sessions=("session", "nunique"),
-        custom_events=("is_custom", "sum"),
-    )
+    if events.empty:  # pandas 2 cannot count distinct values of no rows
+        return pd.DataFrame(index=pd.DatetimeIndex([]), columns=[*_COUNTS, "custom_events"])
+    stretches = _measured(events).resample(_BUCKETS[aggregation], on="timestamp", closed="left", label="left")
+    table: pd.DataFrame = stretches.agg(**_COUNTS, custom_events=("is_custom", "sum"))  # type: ignore[arg-type]
     return table
 
 
