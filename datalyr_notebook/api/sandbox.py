@@ -71,7 +71,7 @@ class Sandbox:
 
     ``requests`` tells what was asked, ``fail`` sets other faults while it runs. Closing hangs up on everybody.
 
-    Raises OptionError.
+    Raises OptionError, and what normalize_events raises.
 
     >>> import json, urllib.request
     >>> asked = "/overview?start_date=2026-04-01&end_date=2026-04-02&aggregation=day"
@@ -183,7 +183,7 @@ class Sandbox:
             number = len(self._calls)
             allowance = self._limit.take(counts=is_key)
             fault = self._due(call.path) if is_key and allowance.is_permitted else None
-            reply = self._judged(call, allowance, fault)
+        reply = self._judged(call, allowance, fault)
         common = {"Date": formatdate(self._now(), usegmt=True), "X-Request-Id": f"req_{number:06d}"}
         return replace(reply, headers={**common, **allowance.headers, **reply.headers})
 
