@@ -6,6 +6,7 @@ exception as attributes, so that a program can act on them.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 
 
@@ -287,6 +288,77 @@ class TooManyChannelsError(DatalyrError, ValueError):
             f"{model} looks at every set of channels and takes at most {limit} of them, but these paths have "
             f"{channels:,}. Put rare channels into one group, or use Shapley, which takes any number."
         )
+
+
+class ApiKeyError(DatalyrError, ValueError):
+    """No API key, one that cannot be sent, or one that stands where it must not; the key is never shown."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        super().__init__(f"Client needs an API key, but {problem}. {fix}")
+
+
+class ApiError(DatalyrError):
+    """A request that the API did not answer with what was asked for.
+
+    ``status`` is None where no answer came, ``message`` what the server said: shortened, without control
+    characters and without the key.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        problem: str,
+        fix: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        message: str = "",
+    ) -> None:
+        self.path, self.problem, self.status = path, problem, status
+        self.request_id, self.message = request_id, message
+        answered = "was not answered" if status is None else f"answered {status}"
+        says = f"; the server says {shown(message, width=320)}" if message else ""
+        named = f" Request id: {request_id}." if request_id else ""
+        super().__init__(f"GET {path} {answered}: {problem}{says}. {fix}{named}")
+
+
+class AuthenticationError(ApiError):
+    """The API does not know the key (401)."""
+
+
+class PlanError(ApiError):
+    """The key is valid, but the plan does not have what was asked for (403)."""
+
+
+class RateLimitError(ApiError):
+    """The next request is permitted only after the longest wait that was allowed; ``reset_at`` is when (UTC)."""
+
+    def __init__(
+        self,
+        path: str,
+        problem: str,
+        fix: str,
+        *,
+        reset_at: dt.datetime | None,
+        status: int | None = 429,
+        request_id: str | None = None,
+        message: str = "",
+    ) -> None:
+        self.reset_at = reset_at
+        super().__init__(path, problem, fix, status=status, request_id=request_id, message=message)
+
+
+class ApiTimeoutError(ApiError, TimeoutError):
+    """No answer, or not all of it, within timeout_s."""
+
+
+class ApiConnectionError(ApiError, ConnectionError):
+    """The server could not be reached, or the connection broke."""
+
+
+class ApiResponseError(ApiError, ValueError):
+    """An answer that cannot be read: not JSON, cut, too large, or of a shape that makes no table."""
 
 
 def shown(value: object, *, width: int = 80) -> str:

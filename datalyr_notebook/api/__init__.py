@@ -1,1 +1,7 @@
-"""Pulling data from the Datalyr API, and a sandbox that serves the same on this machine."""
+"""The Datalyr API, asked over HTTPS: the client, and what it is made of."""
+
+from __future__ import annotations
+
+from datalyr_notebook.api.client import Client
+
+__all__ = ["Client"]

@@ -1,0 +1,7 @@
+"""A client of the Datalyr API, as an analyst meets it."""
+
+from __future__ import annotations
+
+
+class Client:
+    """Soon."""
