@@ -54,7 +54,8 @@ from datalyr_notebook.studies.what_if import WhatIf, what_if
 from datalyr_notebook.traits import merge_traits, trait_history, with_traits
 
 if TYPE_CHECKING:
-    from datalyr_notebook import explorers, figures
+    from datalyr_notebook import api, explorers, figures
+    from datalyr_notebook.api import Client
     from datalyr_notebook.explorers import AttributionExplorer, IdentityExplorer, JourneyExplorer
 
 __version__ = "0.1.0"
@@ -65,6 +66,7 @@ __all__ = [
     "Attribution",
     "AttributionExplorer",
     "ChannelRule",
+    "Client",
     "CreditExplanation",
     "CustomWeights",
     "DatalyrAccessor",
@@ -99,6 +101,7 @@ __all__ = [
     "TimeDecay",
     "WShaped",
     "WhatIf",
+    "api",
     "attention",
     "attribute",
     "channel_report",
@@ -129,16 +132,21 @@ __all__ = [
     "write_events",
 ]
 
-_HEAVY = ("explorers", "figures")
-"""Rooms that load plotly and ipywidgets: imported when they are first asked for."""
-_EXPLORERS = ("AttributionExplorer", "IdentityExplorer", "JourneyExplorer")
+_HEAVY = ("api", "explorers", "figures")
+"""Rooms that load requests, plotly and ipywidgets: imported when they are first asked for."""
+_FROM_HEAVY = {
+    "Client": "api",
+    "AttributionExplorer": "explorers",
+    "IdentityExplorer": "explorers",
+    "JourneyExplorer": "explorers",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module or a class)
     if name in _HEAVY:
         return import_module(f"{__name__}.{name}")
-    if name in _EXPLORERS:
-        return getattr(import_module(f"{__name__}.explorers"), name)
+    if name in _FROM_HEAVY:
+        return getattr(import_module(f"{__name__}.{_FROM_HEAVY[name]}"), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from datalyr_notebook.api.secrecy import HIDDEN, without_keys
 from datalyr_notebook.errors import OptionError
 
 BASE_URL: Final = "https://app.datalyr.com/api/v1"
@@ -54,9 +55,9 @@ def checked_base(given: object) -> str:
     words = f"an https URL such as {BASE_URL!r} (http only on this machine), without user, query or fragment"
     url = _prepared(given)
     if url is None or "@" in urlsplit(url).netloc or urlsplit(url).query or urlsplit(url).fragment:
-        raise OptionError("Client", "base_url", _without_user(given), words)
+        raise OptionError("Client", "base_url", _fit_to_show(given), words)
     if not is_guarded(url):
-        raise OptionError("Client", "base_url", given, words)
+        raise OptionError("Client", "base_url", _fit_to_show(given), words)
     return url.rstrip("/")
 
 
@@ -67,12 +68,12 @@ def resolved(base_url: str, asked: object) -> str:
     """
     words = f"a path such as 'overview', or a URL on {base_url}"
     if not isinstance(asked, str) or not asked.strip("/") or _ODD.search(asked) or "#" in asked:
-        raise OptionError("Client.get", "path", asked, words)
+        raise OptionError("Client.get", "path", _fit_to_show(asked), words)
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", asked):
         return f"{base_url}/{asked.lstrip('/')}"
     url = _prepared(asked)
     if url is None or "@" in urlsplit(url).netloc or origin(url) != origin(base_url):
-        raise OptionError("Client.get", "path", _without_user(asked), words)
+        raise OptionError("Client.get", "path", _fit_to_show(asked), words)
     return url
 
 
@@ -95,5 +96,5 @@ def _prepared(given: object) -> str | None:
     return url if known[0] in _PORTS and known[1] else None
 
 
-def _without_user(given: object) -> object:
-    return re.sub(r"//[^/]*@", "//•••@", given) if isinstance(given, str) else given
+def _fit_to_show(given: object) -> object:
+    return without_keys(re.sub(r"//[^/]*@", f"//{HIDDEN}@", given)) if isinstance(given, str) else type(given)

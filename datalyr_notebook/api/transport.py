@@ -18,9 +18,10 @@ import urllib3
 
 from datalyr_notebook import errors, notices
 from datalyr_notebook.api import addresses, body
-from datalyr_notebook.api.failures import Failure, of_connection, of_status, of_unreadable
+from datalyr_notebook.api.failures import Failure, of_connection, of_status, of_unreadable, request_id_of
 from datalyr_notebook.api.key import ApiKey
 from datalyr_notebook.api.rate_limit import Pace, RateLimit, read_rate_limit
+from datalyr_notebook.api.secrecy import Hidden
 
 OnWait: TypeAlias = Callable[[float, str], None]
 """Is told, before each wait, how many seconds it takes and why."""
@@ -41,12 +42,22 @@ _FAULTS: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSErr
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: the decoded JSON, the headers (any case), the address it came from, the body's bytes unpacked."""
+    """One answer: the decoded JSON, the headers (any case), the address it came from, the body's bytes unpacked.
+
+    ``path`` and ``request_id`` are what an error about the answer names.
+    """
 
     body: Any = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     url: str
     size: int
+    path: str = ""
+    request_id: str | None = None
+    status: int = 200
+
+    def unfit(self, problem: str, fix: str) -> errors.ApiResponseError:
+        """The error to raise where the JSON is not of the shape that is needed."""
+        return errors.ApiResponseError(self.path, problem, fix, status=self.status, request_id=self.request_id)
 
 
 class Transport:
@@ -60,7 +71,7 @@ class Transport:
 
     def __init__(
         self,
-        api_key: str | None,
+        api_key: str | Hidden | None,
         *,
         base_url: str = addresses.BASE_URL,
         timeout_s: float | tuple[float, float] = TIMEOUT_S,
@@ -73,9 +84,10 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        hidden = Hidden(api_key)
+        del api_key  # what follows may raise, and a traceback may be shown with its locals
         self.base_url = addresses.checked_base(base_url)
-        self._key = ApiKey(api_key, self.base_url)
-        del api_key
+        self._key = ApiKey(hidden, self.base_url)
         self.timeout_s = checked_timeout(timeout_s)
         self.max_retries = checked_number("max_retries", max_retries, least=0, whole=True)
         self.max_wait_s = checked_number("max_wait_s", max_wait_s, least=0)
@@ -83,7 +95,7 @@ class Transport:
         self._owns_session = session is None
         self._session = requests.Session() if session is None else session
         self._pace = Pace()
-        self._on_wait, self._now, self._sleep, self._jitter = on_wait or _announce, now, sleep, jitter
+        self._on_wait, self.now, self._sleep, self._jitter = on_wait or _announce, now, sleep, jitter
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, on_wait: OnWait | None = None) -> Answer:
         """The answer to one GET: of a path below the base URL, or of a URL on its host as it is.
@@ -92,6 +104,7 @@ class Transport:
         429 and 503 are repeated when the server says, other 5xx and connection faults after a growing pause; all
         else fails at once. Raises the subclasses of ApiError.
         """
+        self._key.refuse_in(f"{path} {params}")
         asked = addresses.resolved(self.base_url, path)
         tell = on_wait or self._on_wait
         attempt = 0
@@ -104,12 +117,12 @@ class Transport:
             if wait_s is None:
                 break
             if outcome.is_limited:
-                self._pace.hold(wait_s, self._now())  # told and waited for in _keep_pace, by every thread
+                self._pace.hold(wait_s, self.now())  # told and waited for in _keep_pace, by every thread
             else:
                 self._wait(wait_s, f"{outcome.short}, retry {attempt + 1} of {self.max_retries}", tell)
             attempt += 1
         # Outside of every except block: an exception of requests carries the request, and with it the key.
-        raise outcome.error(tries=attempt + 1, max_wait_s=self.max_wait_s, now=self._now())
+        raise outcome.error(tries=attempt + 1, max_wait_s=self.max_wait_s, now=self.now())
 
     def close(self) -> None:
         """Ends the connections, unless the session is the caller's."""
@@ -121,13 +134,13 @@ class Transport:
 
     def _keep_pace(self, tell: OnWait) -> None:
         """Waits for the next window where this one is used up."""
-        started = self._now()
+        started = self.now()
         wait_s = self._pace.reserve(started)
         if wait_s > self.max_wait_s:
             self._pace.release()  # announced, not yet refused: the server decides
         elif wait_s > 0:
             self._wait(wait_s, "rate limit", tell)
-            self._pace.reserve(max(self._now(), started + wait_s))
+            self._pace.reserve(max(self.now(), started + wait_s))
 
     def _pause(self, failure: Failure, attempt: int) -> float | None:
         """Seconds until the next try, None where there is none."""
@@ -172,11 +185,13 @@ class Transport:
         if response.status_code in _REDIRECTS and _LOCATION in response.headers:
             return self._target(response, path)
         if not 200 <= response.status_code < 300:
-            said = body.read_beginning(response, _ERROR_BYTES)
-            return of_status(path, response, said, limit, self._key)
+            beginning = body.read_beginning(response, _ERROR_BYTES)
+            return of_status(path, response, beginning, limit, self._key)
         try:
             read = body.read_body(response, self.max_bytes)
-            return Answer(body.decoded(read), response.headers, response.url, len(read))
+            request_id = request_id_of(response, self._key)
+            said = body.decoded(read)
+            return Answer(said, response.headers, response.url, len(read), path, request_id, response.status_code)
         except body.CutError as fault:
             return of_unreadable(path, response, str(fault), self._key, is_repeatable=True)
         except body.UnreadableError as fault:
@@ -186,7 +201,7 @@ class Transport:
 
     def _learned(self, response: requests.Response) -> RateLimit:
         """What the headers say of the limit; only the key's own host may slow us down."""
-        now = self._now()
+        now = self.now()
         limit = read_rate_limit(response.headers, now)
         if addresses.origin(response.url) == addresses.origin(self.base_url):
             self._pace.learn(limit, now)
