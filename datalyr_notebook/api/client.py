@@ -153,8 +153,15 @@ class Client:
     ) -> None:
         self.close()
 
+    @property
+    def base_url(self) -> str:
+        """The address below which paths are asked."""
+        return self._transport.base_url
+
     def __repr__(self) -> str:
-        return f"Client(base_url={self._transport.base_url!r}, api_key=<set>, tz={str(self.tz)!r})"
+        if "_transport" not in vars(self):
+            return "Client(…)"  # in a traceback of its own making
+        return f"Client(base_url={self.base_url!r}, api_key=<set>, tz={str(self.tz)!r})"
 
     def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
         """The settings without key and session."""

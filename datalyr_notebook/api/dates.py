@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import pandas as pd
 
@@ -59,21 +59,14 @@ def moment(step: str, option: str, given: object, zone: Zone, *, is_last: bool =
     read = pd.Timestamp(given)  # type: ignore[arg-type]
     if read.tzinfo is not None:
         return in_utc
-    if _is_day(given):
-        try:
-            midnight = read + pd.Timedelta(days=1) if is_last else read
-            # Where a day begins twice its first beginning counts, and where midnight is skipped what comes next.
-            first = midnight.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC")
-        except (ValueError, OverflowError):
-            raise OptionError(step, option, given, "a day such as '2026-01-31'") from None
-        return first - _LAST_OF_A_DAY if is_last else first
-    at = read.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    if at is pd.NaT:
-        words = (
-            f"a moment with its offset such as '2026-01-31T12:00+01:00': clocks in {zone} skip this or show it twice"
-        )
+    try:
+        at = _day_in_utc(read, zone, is_last=is_last) if _is_day(given) else _in_utc(read, zone)
+    except (ValueError, OverflowError, NotImplementedError):  # at the ends of the calendar
+        raise OptionError(step, option, given, "a moment such as '2026-01-31T12:00Z'") from None
+    if pd.isna(at):
+        words = f"a moment with its offset such as '2026-01-31T12:00+01:00': clocks in {zone} skip it or show it twice"
         raise OptionError(step, option, given, words)
-    return at.tz_convert("UTC")
+    return at
 
 
 def written(at: pd.Timestamp) -> str:
@@ -85,6 +78,22 @@ def written(at: pd.Timestamp) -> str:
     in_utc = at.tz_convert("UTC").tz_localize(None)
     digits = "seconds" if in_utc.microsecond == 0 else "microseconds" if in_utc.microsecond % 1_000 else "milliseconds"
     return f"{in_utc.to_pydatetime(warn=False).isoformat(timespec=digits)}Z"
+
+
+def _in_utc(read: pd.Timestamp, zone: Zone) -> pd.Timestamp:
+    """A clock time in a zone, NaT where the zone skips it or has it twice."""
+    at = cast("pd.Timestamp", read.tz_localize(zone, ambiguous="NaT", nonexistent="NaT"))
+    return at if pd.isna(at) else at.tz_convert("UTC")
+
+
+def _day_in_utc(read: pd.Timestamp, zone: Zone, *, is_last: bool) -> pd.Timestamp:
+    """The first instant of a day in a zone, or its last millisecond.
+
+    Where a day begins twice its first beginning counts, and where midnight is skipped what comes next.
+    """
+    midnight = read + pd.Timedelta(days=1) if is_last else read
+    first = midnight.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC")
+    return first - _LAST_OF_A_DAY if is_last else first
 
 
 def _is_day(given: object) -> bool:

@@ -85,7 +85,7 @@ def of_connection(
         problem, fix = "the server's certificate is not valid here", "Check base_url, the clock and the network."
         return Failure(errors.ApiConnectionError, path, "certificate", problem, fix, status, request_id)
     if isinstance(fault, _ADDRESSES):
-        problem, fix = "the address cannot be asked", "Check base_url, the path and the session's headers."
+        problem, fix = "the address or a header is not valid", "Check base_url, the path and the session."
         return Failure(errors.ApiConnectionError, path, "address", problem, fix, status, request_id)
     if status is not None:
         problem, fix = "the connection broke in the body", "Try again, or ask for less at once."

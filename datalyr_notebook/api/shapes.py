@@ -64,15 +64,13 @@ def _opened(said: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  (JSON may
 
 def _of_array(rows: list[Any]) -> pd.DataFrame:
     kinds = {_kind(row) for row in rows}
-    if kinds <= {"object"}:
+    if kinds <= {"objects"}:
         return pd.DataFrame([_flat(row) for row in rows])
-    if kinds == {"scalar"}:
+    if kinds == {"scalars"}:
         return pd.DataFrame({"value": rows})
-    if kinds == {"array"} and all(map(_is_scalar, (cell for row in rows for cell in row))):
-        frame = pd.DataFrame(rows)
-        frame.columns = frame.columns.map(str)
-        return frame
-    raise ShapeError(f"an array that mixes {' and '.join(sorted(kinds))}s" if len(kinds) > 1 else "nested arrays")
+    if kinds == {"arrays"} and all(map(_is_scalar, (cell for row in rows for cell in row))):
+        return pd.DataFrame([{str(place): cell for place, cell in enumerate(row)} for row in rows])
+    raise ShapeError(f"an array that mixes {' and '.join(sorted(kinds))}" if len(kinds) > 1 else "nested arrays")
 
 
 def _of_object(fields: Mapping[str, Any], beside: dict[str, Any]) -> pd.DataFrame:
@@ -127,4 +125,4 @@ def _is_scalar(value: object) -> bool:
 
 
 def _kind(value: object) -> str:
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar"
+    return "objects" if isinstance(value, dict) else "arrays" if isinstance(value, list) else "scalars"

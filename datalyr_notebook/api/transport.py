@@ -130,6 +130,8 @@ class Transport:
             self._session.close()
 
     def __repr__(self) -> str:
+        if "_key" not in vars(self):
+            return "Transport(…)"  # in a traceback of its own making
         return f"Transport(base_url={self.base_url!r}, api_key={self._key!r})"
 
     def _keep_pace(self, tell: OnWait) -> None:
