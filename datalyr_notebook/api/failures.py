@@ -82,7 +82,7 @@ def of_connection(
         fix = "Pass a larger timeout_s=(connect, read), or ask for less at once."
         return Failure(errors.ApiTimeoutError, path, "timeout", problem, fix, status, request_id, is_repeatable=True)
     if isinstance(fault, _CERTIFICATES):
-        problem, fix = "the server's certificate is not valid here", "Check base_url, the clock and the network."
+        problem, fix = "no secure connection (TLS) could be made", "Check base_url, the certificates and the clock."
         return Failure(errors.ApiConnectionError, path, "certificate", problem, fix, status, request_id)
     if isinstance(fault, _ADDRESSES):
         problem, fix = "the address or a header is not valid", "Check base_url, the path and the session."

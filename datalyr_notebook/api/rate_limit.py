@@ -105,7 +105,7 @@ class Pace:
     def release(self) -> None:
         """Forgets what is known: the next request asks the server itself."""
         with self._lock:
-            self._remaining = None
+            self._remaining, self._reset_at = None, -math.inf
 
 
 def _number(text: str | None) -> float | None:

@@ -21,7 +21,7 @@ def line_of(text: str, key: ApiKey, longest: int = LONGEST) -> str:
 
     The key goes before the text is cut, so that no part of it stays.
     """
-    plain = "".join(one if one.isprintable() else " " for one in key.redacted(text))
+    plain = "".join(one if one.isprintable() else " " for one in text)
     line = key.redacted(" ".join(plain.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

@@ -277,6 +277,13 @@ def test_the_key_goes_into_no_address(call: Callable[[Client], object]) -> None:
     assert server.asked == []
 
 
+def test_the_key_in_a_path_that_cannot_be_is_not_shown_by_the_refusal() -> None:
+    other_form = "s3cr3t-of-0th3r-form"
+    with pytest.raises(errors.ApiKeyError) as raised:
+        Client(other_form).get(f"over view/{other_form}")
+    assert other_form not in str(raised.value)
+
+
 def test_a_sessions_parameters_do_not_carry_the_key_either() -> None:
     session = requests.Session()
     session.params = {"token": KEY}

@@ -37,6 +37,8 @@ def test_an_answer_is_its_json_headers_address_and_size(clock: Clock) -> None:
     assert answer.size == len('{"visitors": 3}')
     assert answer.url == f"{server.url}/overview?start_date=2026-03-01T00%3A00%3A00Z"
     assert server.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert server.asked[0].headers["Accept"] == "application/json"
+    assert server.asked[0].headers["Accept-Encoding"] == "gzip"  # what is unpacked within bounds, and nothing else
 
 
 @pytest.mark.parametrize("path", ["events/page", "/events/page", "{url}/events/page"])
@@ -53,6 +55,14 @@ def test_a_path_is_below_the_base_url_and_a_url_on_its_host_is_asked_as_it_is(pa
 def test_another_host_is_never_asked(path: Any, clock: Clock) -> None:
     with ScriptedServer() as server, pytest.raises(errors.OptionError, match=r"Client\.get: path=.*a URL on http"):
         transport(server, clock).get(path)
+    assert server.asked == []
+
+
+def test_a_url_with_a_user_is_not_asked(clock: Clock) -> None:
+    with ScriptedServer() as server, pytest.raises(errors.OptionError) as raised:
+        transport(server, clock).get(f"{server.url}/x".replace("//", "//someone:pw@"))
+    assert "//•••@127.0.0.1" in str(raised.value)
+    assert "pw" not in str(raised.value)
     assert server.asked == []
 
 
@@ -161,6 +171,15 @@ def test_a_reset_beyond_all_patience_is_not_believed_before_the_server_refuses(c
         for _ in range(3):
             asks.get("overview")
     assert clock.slept == []
+
+
+def test_a_refusal_after_an_unbelievable_reset_is_waited_for_as_it_says(clock: Clock) -> None:
+    odd = Reply(headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(clock.time) + 9_999)})
+    with ScriptedServer(odd, limited(**{"Retry-After": "20"}), Reply([2])) as server:
+        asks = transport(server, clock)
+        asks.get("overview")
+        assert asks.get("overview").body == [2]
+    assert clock.slept == [20.0]
 
 
 def test_threads_share_one_limit(clock: Clock) -> None:
@@ -280,6 +299,16 @@ def test_nobody_listens(clock: Clock) -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/api"
     with pytest.raises(errors.ApiConnectionError, match="no connection could be made"):
         Transport(KEY, base_url=url, max_retries=0, **clock.options).get("overview")
+
+
+def test_a_server_without_tls_is_not_asked_again(clock: Clock) -> None:
+    with ScriptedServer() as server, pytest.raises(errors.ApiConnectionError) as raised:
+        Transport(KEY, base_url=server.url.replace("http:", "https:"), **clock.options).get("overview")
+    assert str(raised.value) == (
+        "GET /overview was not answered: no secure connection (TLS) could be made. "
+        "Check base_url, the certificates and the clock."
+    )
+    assert clock.slept == []
 
 
 def test_silence_is_a_timeout(clock: Clock) -> None:
