@@ -361,6 +361,24 @@ class ApiResponseError(ApiError, ValueError):
     """An answer that cannot be read: not JSON, cut, too large, or of a shape that makes no table."""
 
 
+class PagingError(DatalyrError, ValueError):
+    """Pages of an endpoint that cannot be followed, or do not add up to a whole window."""
+
+    def __init__(self, path: str, problem: str, fix: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"events follows the pages of {shown(path)} to the last row, but {problem}. {fix}")
+
+
+class CheckpointError(DatalyrError, ValueError):
+    """A folder that does not take the parts of this pull."""
+
+    def __init__(self, folder: str, problem: str, fix: str) -> None:
+        self.folder, self.problem = folder, problem
+        super().__init__(
+            f"events keeps the parts of one pull in checkpoint={shown(folder, width=200)}, but {problem}. {fix}"
+        )
+
+
 def shown(value: object, *, width: int = 80) -> str:
     """A value as an error shows it: its repr, cut in the middle when long."""
     try:

@@ -6,6 +6,7 @@ its own with ``shown_by``.
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 Show = Callable[[int, int, str], None]
 """Is told the steps that are done, how many there are, and what is being done now."""
 Step = Callable[..., None]
-"""Says that the next step begins: ``step()``, or ``step("collecting evidence")`` with the words for it."""
+"""Says that the next step begins: ``step()``, or ``step("collecting evidence")`` with the words for it.
+
+``step("4,000 rows", again=True)`` has new words for the step that has begun; ``at_once=True``: nothing
+else will be said for a while, so they are not to wait for the next time the bar is drawn.
+"""
 
 QUIET_S: Final = 2.0
 """Work that takes no longer shows nothing."""
@@ -34,11 +39,12 @@ _IS_WITHIN = ContextVar("_IS_WITHIN", default=False)
 
 
 @contextmanager
-def steps(work: str, total: int) -> Iterator[Step]:
+def steps(work: str, total: int, *, in_terminal: bool = False) -> Iterator[Step]:
     """Count work of ``total`` steps: call the answer as each begins; leaving without an error ends the last.
 
     ``work`` and the words of a step are ours alone, never a text of events: they may reach HTML. Do not
     yield to others from inside (a generator that is left in the middle would never end its work).
+    ``in_terminal``: work of hours shows its bar in a terminal as well.
 
     >>> def show(done, total, words):
     ...     print(f"{done} of {total}: {words}")
@@ -50,7 +56,8 @@ def steps(work: str, total: int) -> Iterator[Step]:
     2 of 2: stitch
     """
     show = None if _IS_WITHIN.get() else _SHOWN_BY.get()
-    if show is None and (_IS_WITHIN.get() or not notices.in_notebook()):
+    is_seen = notices.in_notebook() or (in_terminal and sys.stderr.isatty())
+    if show is None and (_IS_WITHIN.get() or not is_seen):
         yield silent
         return
     bar = None if show is not None else _Bar()
@@ -79,7 +86,7 @@ def shown_by(show: Show) -> Iterator[None]:
         _SHOWN_BY.reset(token)
 
 
-def silent(*_: object) -> None:
+def silent(*_: object, **__: object) -> None:
     """A step that nobody is told of."""
 
 
@@ -90,9 +97,13 @@ class _Counted:
         self._work, self._total, self._show = work, total, show
         self._begun = 0
 
-    def __call__(self, words: str = "") -> None:
-        self._show(min(self._begun, self._total), self._total, f"{self._work}: {words}" if words else self._work)
-        self._begun += 1
+    def __call__(self, words: str = "", *, again: bool = False, at_once: bool = False) -> None:
+        if at_once and isinstance(self._show, _Bar):
+            self._show.is_due = True
+        if not again:
+            self._begun += 1
+        done = min(max(self._begun - 1, 0), self._total)
+        self._show(done, self._total, f"{self._work}: {words}" if words else self._work)
 
     def end(self) -> None:
         self._show(self._total, self._total, self._work)
@@ -104,19 +115,21 @@ class _Bar:
     def __init__(self) -> None:
         self._began = self._drawn = time.monotonic()
         self._bar: tqdm[Any] | None = None
+        self.is_due = False
+        """Whether the next words are drawn, however short ago the last ones were."""
 
     def __call__(self, done: int, total: int, words: str) -> None:
         now = time.monotonic()
         if self._bar is None:
-            if done >= total or now - self._began < QUIET_S:
+            if done >= total or (now - self._began < QUIET_S and not self.is_due):
                 return
             self._bar = _make_bar(total, now - self._began)
-        elif now - self._drawn < _REFRESH_S:
+        elif now - self._drawn < _REFRESH_S and not self.is_due:
             return
         self._bar.set_description_str(words, refresh=False)
         self._bar.n = done
         self._bar.refresh()
-        self._drawn = now
+        self._drawn, self.is_due = now, False
 
     def close(self) -> None:
         if self._bar is not None:

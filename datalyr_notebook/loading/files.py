@@ -416,12 +416,12 @@ def _tables(file: Path, report: LoadReport, *, collect: bool) -> list[pd.DataFra
 
 def _table_of_arrow(arrow: pa.Table) -> pd.DataFrame:
     """A Parquet table in pandas; in anybody's table whole numbers beside nulls stay whole numbers."""
-    mark = (arrow.schema.metadata or {}).get(_MARK)
-    if mark is None:
+    marked = (arrow.schema.metadata or {}).get(_MARK)
+    if marked is None:
         raw: pd.DataFrame = arrow.to_pandas(ignore_metadata=True, integer_object_nulls=True)
         return raw.drop(columns=[name for name in raw.columns if str(name).startswith("__index_level_")])
     table: pd.DataFrame = arrow.to_pandas()
-    for name in json.loads(mark)["json_columns"]:
+    for name in json.loads(marked)["json_columns"]:
         table[name] = pd.Series(
             [None if text is None else json.loads(text) for text in arrow.column(name).to_pylist()],
             index=table.index,
@@ -437,8 +437,12 @@ def _write_file(table: pd.DataFrame, file: Path) -> None:
     for name in as_json:
         flat[name] = pd.Series([_as_json(value) for value in table[name]], index=table.index, dtype=object)
     arrow = pa.Table.from_pandas(flat)
-    mark = json.dumps({"json_columns": as_json}).encode()
-    pq.write_table(arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _MARK: mark}), file)
+    pq.write_table(arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **mark(as_json)}), file)
+
+
+def mark(json_columns: Collection[str]) -> dict[bytes, bytes]:
+    """The metadata of a Parquet file of ours: ``read_events`` decodes the JSON text of these columns."""
+    return {_MARK: json.dumps({"json_columns": list(json_columns)}).encode()}
 
 
 def _is_plain(values: pd.Series) -> bool:

@@ -1,0 +1,266 @@
+"""Pulls the events of a stretch of time, window by window: each is whole or not recorded, and none comes twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+import pandas as pd
+
+from datalyr_notebook import notices, options, schema
+from datalyr_notebook.api import checkpoint as checkpoints
+from datalyr_notebook.api.checkpoint import Checkpoint, Facts
+from datalyr_notebook.api.paging import Answer, Paging, paging_of
+from datalyr_notebook.api.walk import Pages
+from datalyr_notebook.api.windows import Window, windows
+from datalyr_notebook.errors import OptionError
+from datalyr_notebook.loading.files import read_events
+from datalyr_notebook.loading.report import LoadReport
+from datalyr_notebook.progress import Step, silent, steps
+
+PAGE_SIZE: Final = 1_000
+WINDOW: Final = "1D"
+
+_STEP: Final = "events"
+_DATES: Final = ("start_date", "end_date")
+_NEAR: Final = pd.Timedelta("2D")
+"""How wrong this machine's clock may be: an end that is nearer to now is compared with the server's clock."""
+
+
+class Transport(Protocol):
+    """What a pull needs of ``api.transport``."""
+
+    base_url: str
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        on_wait: Callable[[float, str], None] | None = None,
+    ) -> Answer:
+        """The answer to one GET."""
+        ...
+
+
+def pull_events(
+    transport: Transport,
+    start: object,
+    end: object,
+    *,
+    path: str,
+    paging: str | Paging = "auto",
+    page_size: int = PAGE_SIZE,
+    window: object = WINDOW,
+    params: Mapping[str, object] | None = None,
+    columns: Mapping[str, str] | None = None,
+    ignore_referrers: Collection[str] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    as_path: bool = False,
+    progress: bool = True,
+    report: LoadReport | None = None,
+) -> pd.DataFrame | Path:
+    """Pull the events with ``start <= timestamp < end`` from an endpoint that answers with one object an event.
+
+    The public pages of Datalyr's API that could be read describe no such endpoint, so ``path`` and how it pages
+    are yours to set. Where you have none, take files instead: your own log of ingested events, a warehouse
+    export, captured requests; ``read_events`` reads them.
+
+    ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp); without a zone they are UTC, a date alone
+    is its first instant, so ``"2026-01-01", "2026-02-01"`` is January. An end in the future is cut at now.
+    ``window``: the time that is asked for at once. The API's dates are inclusive at both ends: each window asks
+    for [a, b] and keeps rows with a <= timestamp < b. ``params`` go with every request. ``columns`` maps the
+    names in the rows to ours (``{"ts": "timestamp"}``).
+
+    ``paging``: ``"auto"`` tells it from the first answer; ``"cursor"``, ``"page"``, ``"offset"``, ``"link"`` and
+    ``"none"`` name it; ``Paging(...)`` names its parameters too. ``page_size``: the rows a page is asked to have.
+    A window whose pages do not add up (a page comes twice, the total changes or is not reached, rows come twice
+    or from other times) is pulled again, and recorded when it adds up, or when two pulls agree to the last row;
+    otherwise PagingError. Equal rows on several pages are one row; rows with the same event_id are settled by
+    normalize_events. Rows without a readable time belong to no window: they are left out, counted and told.
+
+    ``checkpoint``: a folder that keeps every finished window as a Parquet file of the rows as they came. The
+    same call with the same folder goes on after any interruption; the joined result has no gap and no
+    duplicate. Only one pull at a time may use it. ``as_path=True`` answers with that folder (without
+    ``checkpoint`` a new temporary one, yours to delete) in place of a table, so that memory holds one page;
+    ``read_events(folder)`` reads it. ``report=LoadReport()`` is filled as by ``read_events``.
+
+    Answers with canonical events (``schema.EVENTS``), by window, in the order of the pages. Raises OptionError,
+    PagingError, CheckpointError, the transport's ApiError, and what normalize_events raises.
+    """
+    plan = _plan(transport, start, end, path, paging, page_size, window, params, columns)
+    filled = LoadReport() if report is None else report
+    with ExitStack() as stack:
+        folder = _folder(checkpoint, stack, is_kept=as_path)
+        held, settled = stack.enter_context(
+            checkpoints.opened(folder, plan.query, lambda: {"until": str(_until(transport, plan))})
+        )
+        wanted = _wanted(plan, settled)
+        held.refuse_others(wanted)
+        counted = _pull(
+            Pages(transport.get, path, plan.params, plan.columns, plan.paging, page_size), wanted, held, show=progress
+        )
+        _tell(counted, wanted, filled)
+        if as_path:
+            if filled.is_notable:
+                notices.say(str(filled))
+            return held.folder
+        return _read(held.parts(wanted), filled, ignore_referrers)
+
+
+class _Plan(NamedTuple):
+    """What was asked for, checked."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    window_us: int
+    path: str
+    params: Mapping[str, str]
+    columns: Mapping[str, str]
+    paging: Paging | None
+    query: Mapping[str, object]
+    """What makes it this pull and no other."""
+
+
+def _plan(
+    transport: Transport,
+    start: object,
+    end: object,
+    path: object,
+    paging: object,
+    page_size: object,
+    window: object,
+    params: object,
+    columns: object,
+) -> _Plan:
+    if not isinstance(path, str) or not path.strip():
+        raise OptionError(_STEP, "path", path, "the path of an endpoint that answers with rows, such as '/my/events'")
+    options.count(_STEP, "page_size", page_size)
+    begins = options.instant(_STEP, "start", start, also="")
+    ends = options.instant(_STEP, "end", end, also="")
+    window_us = options.microseconds(_STEP, "window", window)
+    windows(begins, ends, window_us)
+    fixed = _texts("params", params, "a mapping of parameters, without start_date and end_date")
+    if set(fixed) & set(_DATES):
+        raise OptionError(_STEP, "params", params, "parameters other than start_date and end_date: pass start and end")
+    renamed = _texts("columns", columns, "a mapping of your names to ours: {'ts': 'timestamp'}")
+    known = paging_of(paging)
+    query = {
+        "base_url": transport.base_url,
+        "path": path,
+        "start": str(begins),
+        "end": str(ends),
+        "window_us": window_us,
+        "params": {name: hashlib.sha256(value.encode()).hexdigest()[:16] for name, value in sorted(fixed.items())},
+        "columns": dict(sorted(renamed.items())),
+        "paging": "auto" if known is None else [known.style, known.size, known.place, known.trust_total],
+    }
+    return _Plan(begins, ends, window_us, path, fixed, renamed, known, query)
+
+
+def _texts(option: str, given: object, words: str) -> dict[str, str]:
+    if given is None:
+        return {}
+    simple = str | int | float
+    if not isinstance(given, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, simple) for name, value in given.items()
+    ):
+        raise OptionError(_STEP, option, given, words)
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+
+
+def _folder(given: str | os.PathLike[str] | None, stack: ExitStack, *, is_kept: bool) -> str | os.PathLike[str]:
+    if given is not None:
+        if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+            raise OptionError(_STEP, "checkpoint", given, "None or the path of a folder")
+        return given
+    if is_kept:
+        return tempfile.mkdtemp(prefix="datalyr_events_")
+    return stack.enter_context(tempfile.TemporaryDirectory(prefix="datalyr_events_"))
+
+
+# ---- until when ----------------------------------------------------------------------------------
+
+
+def _until(transport: Transport, plan: _Plan) -> pd.Timestamp:
+    """The end, or now where that lies in the future by this machine's clock or by the server's.
+
+    A window that is not over would be recorded without the events still to come.
+    """
+    now = _now()
+    if plan.end <= now - _NEAR or plan.start == plan.end:
+        return plan.end
+    answer = transport.get(
+        plan.path, {**plan.params, **Window(*(options.epoch_us(plan.start),) * 2).dates, "limit": "1"}
+    )
+    try:
+        told = pd.Timestamp(parsedate_to_datetime(answer.headers.get("Date", "")))
+        server = told.tz_localize("UTC") if told.tzinfo is None else told.tz_convert("UTC")
+    except (ValueError, TypeError, OverflowError):
+        server = now
+    now = min(now, server)
+    if plan.start > now:
+        raise OptionError(
+            _STEP, "start", str(plan.start), f"a moment that is not in the future (it is {now:%Y-%m-%dT%H:%MZ})"
+        )
+    return min(plan.end, now.floor("s"))
+
+
+def _now() -> pd.Timestamp:
+    return pd.Timestamp.now(tz="UTC")
+
+
+def _wanted(plan: _Plan, settled: Mapping[str, object]) -> list[Window]:
+    until = max(options.instant(_STEP, "until", settled.get("until"), also=""), plan.start)
+    if until < plan.end:
+        notices.say(f"events: the end {plan.end} lies in the future; events are pulled up to {until}.")
+    return windows(plan.start, until, plan.window_us)
+
+
+# ---- pulling -------------------------------------------------------------------------------------
+
+
+def _pull(pages: Pages, wanted: Sequence[Window], held: Checkpoint, *, show: bool) -> list[Facts]:
+    """Pull what is not recorded yet; what was counted in each window."""
+    counted: list[Facts] = []
+    found = 0
+    with ExitStack() as stack:
+        step: Step = stack.enter_context(steps("pulling events", len(wanted), in_terminal=True)) if show else silent
+        pages.step = step
+        for window in wanted:
+            step(pages.words)
+            facts = held.facts(window)
+            found += facts is not None
+            counted.append(pages.window(window, held) if facts is None else facts)
+    if found:
+        notices.say(f"events: {found:,} of {len(wanted):,} windows were in {held.folder.name!r} already.")
+    return counted
+
+
+def _tell(counted: Sequence[Facts], wanted: Sequence[Window], report: LoadReport) -> None:
+    """What an analyst should know of the rows that are not in the result."""
+    total = {name: sum(facts.get(name, 0) for facts in counted) for name in ("without_time", "outside", "repeated")}
+    report.add("unreadable_timestamps", total["without_time"])
+    if total["repeated"]:
+        notices.say(f"events: {total['repeated']:,} rows stood on several pages and are in the result once.")
+    if total["outside"]:
+        days = wanted[0].end_us - wanted[0].start_us
+        notices.say(
+            f"events: {total['outside']:,} rows lay outside the dates that were asked for and were left out; "
+            "the endpoint may read whole days, or dates under other names than start_date and end_date."
+            + (" window='1D' asks for fewer of them." if days < pd.Timedelta("1D") // options.MICROSECOND else "")
+        )
+
+
+def _read(parts: Sequence[Path], report: LoadReport, ignore_referrers: Collection[str]) -> pd.DataFrame:
+    if parts:
+        return read_events(list(parts), format="parquet", report=report, ignore_referrers=ignore_referrers)
+    if report.is_notable:
+        notices.say(str(report))
+    return schema.empty(schema.EVENTS)
