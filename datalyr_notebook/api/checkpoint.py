@@ -33,8 +33,8 @@ Facts = Mapping[str, int]
 class Checkpoint:
     """An opened folder; nobody else has it open. Windows are recorded whole."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, is_resumed: bool = False) -> None:
+        self.folder, self.is_resumed = folder, is_resumed
 
     def facts(self, window: Window) -> Facts | None:
         """What was counted in a window that is recorded; None where it is to be pulled (anew)."""
@@ -108,7 +108,9 @@ def opened(
     with _locked(path):
         for left in path.glob(f"*{_UNFINISHED}"):
             left.unlink(missing_ok=True)
-        yield Checkpoint(path), _settled(path, query, settle)
+        is_resumed = (path / QUERY).exists()
+        settled = _settled(path, query, settle)
+        yield Checkpoint(path, is_resumed=is_resumed), settled
 
 
 def _check_files(path: Path) -> None:

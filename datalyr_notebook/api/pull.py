@@ -230,14 +230,19 @@ def _pull(pages: Pages, wanted: Sequence[Window], held: Checkpoint, *, show: boo
     """Pull what is not recorded yet; what was counted in each window."""
     counted: list[Facts] = []
     found = 0
+    was_begun = held.is_resumed
     with ExitStack() as stack:
         step: Step = stack.enter_context(steps("pulling events", len(wanted), in_terminal=True)) if show else silent
         pages.step = step
         for window in wanted:
             step(pages.words)
             facts = held.facts(window)
-            found += facts is not None
-            counted.append(pages.window(window, held) if facts is None else facts)
+            if facts is None:
+                counted.append(pages.window(window, held, was_begun=was_begun))
+                was_begun = False
+            else:
+                counted.append(facts)
+                found += 1
     if found:
         notices.say(f"events: {found:,} of {len(wanted):,} windows were in {held.folder.name!r} already.")
     return counted

@@ -18,7 +18,7 @@ from datalyr_notebook.api.paging import Row
 from datalyr_notebook.loading.files import mark
 
 _TEXT: Final = pa.large_string()
-_GROUP_ROWS: Final = 50_000
+_GROUP_BYTES: Final = 16_000_000
 """Small pages are joined into row groups of about this size."""
 
 
@@ -97,7 +97,7 @@ class Spool:
         for number, drop in enumerate(dropped):
             table = self._shaped(number, wanted)
             waiting.append(table.filter(pa.array(~drop)) if drop.any() else table)
-            if sum(map(len, waiting)) >= _GROUP_ROWS:
+            if sum(one.nbytes for one in waiting) >= _GROUP_BYTES:
                 yield pa.concat_tables(waiting)
                 waiting = []
         if waiting:

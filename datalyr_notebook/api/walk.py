@@ -71,14 +71,17 @@ class Pages:
         """How far it is; never a text of the server's."""
         return f"{self.rows:,} rows, {self.requests:,} requests"
 
-    def window(self, window: Window, held: Checkpoint) -> Facts:
-        """Pull one window and record it. Raises PagingError where its pages do not add up, try after try."""
+    def window(self, window: Window, held: Checkpoint, *, was_begun: bool) -> Facts:
+        """Pull one window and record it. Raises PagingError where its pages do not add up, try after try.
+
+        ``was_begun``: pages of it have been asked for before, so that a stale one may come for its first.
+        """
         before, before_rows, problem = None, self.rows, ""
-        for _ in range(TRIES):
+        for again in range(TRIES):
             self.rows = before_rows
             with Spool(held.folder) as spool:
                 try:
-                    walked = self._walk(window, spool)
+                    walked = self._walk(window, spool, is_first_doubted=was_begun or again > 0)
                 except _Unsettled as doubt:
                     problem, before = str(doubt), None
                     continue
@@ -105,11 +108,13 @@ class Pages:
             return f"{repeated:,} rows stood on several pages"
         return ""
 
-    def _walk(self, window: Window, spool: Spool) -> _Walked:
+    def _walk(self, window: Window, spool: Spool, *, is_first_doubted: bool) -> _Walked:
         received = without_time = outside = 0
         total: int | None = None
         came: list[int] = []
         request, page = self._first(window)
+        if is_first_doubted and not _are_alike(page, self._page(request)):
+            raise _Unsettled("the first page was another one when it was asked for a second time")
         asked, seen = {_place(request)}, set[int]()
         while True:
             if page.doubt:
@@ -177,14 +182,17 @@ class Pages:
         return found
 
     def _page(self, request: Request) -> Page:
-        if self.paging is None:
-            raise _Unsettled("pages go on without a sign of how")
-        return self.paging.read(self._path, request, self._asked(request))
+        answer = self._asked(request)
+        if self.paging is None:  # so far every answer was whole
+            return Page(rows_of(self._path, answer.body), None)
+        return self.paging.read(self._path, request, answer)
 
     def _asked(self, request: Request) -> Answer:
-        self.requests += 1
         # Where no bar is seen, the transport tells of its waits itself.
-        return self._get(request.where, request.params or None, on_wait=None if self.step is silent else self._wait)
+        on_wait = None if self.step is silent else self._wait
+        answer = self._get(request.where, request.params or None, on_wait=on_wait)
+        self.requests += 1
+        return answer
 
     def _wait(self, seconds: float, _reason: str) -> None:
         self.step(f"{self.words}, next request in {seconds:,.0f} s", again=True, at_once=True)
@@ -203,6 +211,11 @@ class Pages:
                     "Name another of your columns, or leave it out of columns=.",
                 )
         return renamed
+
+
+def _are_alike(page: Page, other: Page) -> bool:
+    """Whether two answers are the same page; cursors may be made anew each time."""
+    return page.rows == other.rows and (page.then is None) == (other.then is None) and page.total == other.total
 
 
 def _place(request: Request) -> int:
