@@ -147,6 +147,26 @@ def _peak_extra(
     return (peak - before) / size
 
 
+def peak_bytes(call: Callable[[], object], *, first: Callable[[], object]) -> int | None:
+    """Peak memory of ``call`` above what its fresh process held before, in bytes; ``first`` loads what is loaded once.
+
+    None where the system does not tell.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_peak_bytes, call, first).result()
+
+
+def _peak_bytes(call: Callable[[], object], first: Callable[[], object]) -> int:
+    first()
+    _give_back()
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
+    call()
+    return _memory("VmHWM") - before
+
+
 def _give_back() -> None:
     """Return what making the input has left behind, or the call would fill it unseen."""
     gc.collect()

@@ -41,7 +41,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, prefix=".")  # noqa: SIM115  (closed in __exit__)
         self._pages: list[_Spooled] = []
-        self._keys: list[npt.NDArray[np.int64]] = []
+        self._keys: list[npt.NDArray[np.int32]] = []
+        """Half of each row's key: it is held for every row, and who agrees in it is compared in full."""
         self._names: dict[str, bool] = {}
 
     def __enter__(self) -> Self:
@@ -61,7 +62,7 @@ class Spool:
         with pa.ipc.new_stream(self._file, table.schema) as stream:
             stream.write_table(table)
         self._pages.append(_Spooled(begin, len(rows), frozenset(json_columns)))
-        self._keys.append(keys)
+        self._keys.append(keys.astype(np.int32))
 
     def repeated(self) -> list[npt.NDArray[np.bool_]]:
         """For each page which of its rows stood, equal in every field, on an earlier page.
@@ -71,7 +72,7 @@ class Spool:
         flags = [np.zeros(page.rows, dtype=bool) for page in self._pages]
         if len(self._pages) < 2:
             return flags
-        suspects = _on_several(self._keys)
+        suspects = _several(self._keys)
         seen: set[str] = set()
         for number, keys in enumerate(self._keys):
             places = np.flatnonzero(np.isin(keys, suspects)) if len(suspects) else suspects
@@ -136,12 +137,11 @@ def row_keys(rows: Sequence[Row]) -> npt.NDArray[np.int64]:
     return np.array(keys, dtype=np.int64)
 
 
-def _on_several(keys: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    """Keys that stand on more than one page."""
-    every, page = np.concatenate(keys), np.repeat(np.arange(len(keys)), [len(one) for one in keys])
-    inorder = np.argsort(every, kind="stable")
-    every, page = every[inorder], page[inorder]
-    return np.unique(every[1:][(every[1:] == every[:-1]) & (page[1:] != page[:-1])])
+def _several(keys: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
+    """Keys that more than one row has."""
+    every = np.concatenate(keys)
+    every.sort()
+    return np.unique(every[1:][every[1:] == every[:-1]])
 
 
 def _encoded(rows: Sequence[Row]) -> tuple[pa.Table, set[str]]:
