@@ -366,7 +366,7 @@ class PagingError(DatalyrError, ValueError):
 
     def __init__(self, path: str, problem: str, fix: str) -> None:
         self.path, self.problem = path, problem
-        super().__init__(f"events follows the pages of {shown(path)} to the last row, but {problem}. {fix}")
+        super().__init__(f"Client.events follows the pages of {shown(path)} to the last row, but {problem}. {fix}")
 
 
 class CheckpointError(DatalyrError, ValueError):
@@ -375,7 +375,7 @@ class CheckpointError(DatalyrError, ValueError):
     def __init__(self, folder: str, problem: str, fix: str) -> None:
         self.folder, self.problem = folder, problem
         super().__init__(
-            f"events keeps the parts of one pull in checkpoint={shown(folder, width=200)}, but {problem}. {fix}"
+            f"Client.events keeps the parts of one pull in checkpoint={shown(folder, width=200)}, but {problem}. {fix}"
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from datalyr_notebook import options
-from datalyr_notebook.errors import OptionError, PagingError, shown
+from datalyr_notebook.api.transport import Answer
+from datalyr_notebook.errors import OptionError, shown
 
 Row: TypeAlias = dict[str, object]
 
@@ -32,17 +33,6 @@ _SIZES: Final = ("page_size", "per_page", "pageSize", "perPage", "limit")
 _PAGES: Final = ("total_pages", "totalPages", "page_count", "pages", "last_page")
 _TOTALS: Final = ("total", "total_count", "totalCount", "total_rows", "total_results")
 _MORE: Final = ("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage")
-
-
-class Answer(Protocol):
-    """What paging reads of an answer of the transport."""
-
-    @property
-    def body(self) -> object: ...  # noqa: D102
-    @property
-    def headers(self) -> Mapping[str, str]: ...  # noqa: D102
-    @property
-    def url(self) -> str: ...  # noqa: D102
 
 
 class Request(NamedTuple):
@@ -88,11 +78,11 @@ class Paging:
     trust_total: bool = True
 
     def __post_init__(self) -> None:
-        options.one_of("events", "paging", self.style, STYLES)
+        options.one_of("Client.events", "paging", self.style, STYLES)
         for name, usual in (("size", "page_size" if self.style == "page" else "limit"), ("place", self.style)):
             given = getattr(self, name)
             if not isinstance(given, str):
-                raise OptionError("events", f"paging.{name}", given, "the name of a parameter")
+                raise OptionError("Client.events", f"paging.{name}", given, "the name of a parameter")
             object.__setattr__(self, name, given or usual)
 
     def first(self, path: str, params: Mapping[str, str], rows: int) -> Request:
@@ -101,10 +91,9 @@ class Paging:
         size = {} if self.style == "none" else {self.size: str(rows)}
         return Request(path, {**params, **size, **begin})
 
-    def read(self, path: str, request: Request, answer: Answer) -> Page:
-        """The page in an answer to ``request``. Raises PagingError where no rows can be found in it."""
-        rows = rows_of(path, answer.body)
-        seen = _Seen(path, request, answer, rows)
+    def read(self, request: Request, answer: Answer) -> Page:
+        """The page in an answer to ``request``. Raises ApiResponseError where no rows can be found in it."""
+        seen = _Seen(request, answer, rows_of(answer))
         total = _number(seen.told, _TOTALS) if self.trust_total else None
         return _READERS[self.style](self, seen)._replace(total=total)
 
@@ -113,16 +102,16 @@ def paging_of(given: object) -> Paging | None:
     """What ``paging=`` asks for; None: it is told from the first answer. Raises OptionError."""
     if isinstance(given, Paging):
         return given
-    style = options.one_of("events", "paging", given, ("auto", *STYLES))
+    style = options.one_of("Client.events", "paging", given, ("auto", *STYLES))
     return None if style == "auto" else Paging(style)
 
 
-def recognized(path: str, answer: Answer) -> Paging | None:
+def recognized(answer: Answer) -> Paging | None:
     """The paging that an answer to ``limit=…`` shows; None where it shows none.
 
-    Raises PagingError where no rows can be found in it.
+    Raises ApiResponseError where no rows can be found in it.
     """
-    rows_of(path, answer.body)
+    rows_of(answer)
     told = _told(answer.body)
     if "link" in {name.lower() for name in answer.headers} or _is_address(told.get("next")):
         return Paging("link")
@@ -142,14 +131,16 @@ def is_whole(answer: Answer, rows: int) -> bool:
     return rows == 0 or more is False or (more is None and total == rows)
 
 
-def rows_of(path: str, body: object) -> list[Row]:
-    """The rows in a decoded answer: an array of objects, or the array in an envelope of one or two levels.
+def rows_of(answer: Answer) -> list[Row]:
+    """The rows of an answer: an array of objects, or the array in an envelope of one or two levels.
 
-    Raises PagingError where there is none.
+    Raises ApiResponseError where there is none.
 
-    >>> rows_of("/events", {"data": {"events": [{"event": "signup"}]}, "next_cursor": None})
+    >>> body = {"data": {"events": [{"event": "signup"}]}, "next_cursor": None}
+    >>> rows_of(Answer(body, {}, "https://api.example.com/events", 0))
     [{'event': 'signup'}]
     """
+    body = answer.body
     found = _array(body)
     if found is None and isinstance(body, dict):
         inner = next((body[key] for key in _ROWS if isinstance(body.get(key), dict)), None)
@@ -157,14 +148,16 @@ def rows_of(path: str, body: object) -> list[Row]:
     if found is None:
         keys = ", ".join(shown(key, width=30) for key in list(body)[:5]) if isinstance(body, dict) else ""
         came = f"an object with {keys or 'nothing in it'}" if isinstance(body, dict) else f"a {type(body).__name__}"
-        raise PagingError(
-            path,
-            f"the answer holds no array of rows: it is {came}",
-            "Check path=: it must be an endpoint that answers with one object an event; frame() reads other shapes.",
+        raise answer.unfit(
+            f"an array with one object an event was needed, and {came} came",
+            "Check path=: it must be an endpoint that answers with rows. Client.frame reads other shapes.",
         )
     odd = next((one for one in found if not isinstance(one, dict)), None)
     if odd is not None:
-        raise PagingError(path, f"a row is a {type(odd).__name__}", "Rows must be objects, one an event.")
+        raise answer.unfit(
+            f"rows that are objects were needed, and a {type(odd).__name__} came",
+            "Check path=: it must be an endpoint that answers with one object an event.",
+        )
     return found
 
 
@@ -184,7 +177,6 @@ def _array(body: object) -> list[Row] | None:
 class _Seen(NamedTuple):
     """An answer, and what it was asked for."""
 
-    path: str
     request: Request
     answer: Answer
     rows: list[Row]
@@ -239,8 +231,7 @@ def _read_link(_: Paging, seen: _Seen) -> Page:
         return Page(seen.rows, None, doubt=doubt)
     address = urljoin(seen.answer.url, target)
     if _origin(address) != _origin(seen.answer.url):
-        raise PagingError(
-            seen.path,
+        raise seen.answer.unfit(
             "its link to the next page leads to another host",
             "The key is sent to no other host. Ask who runs the endpoint, or name another paging=.",
         )

@@ -15,8 +15,10 @@ import pandas as pd
 
 from datalyr_notebook import notices, options, schema
 from datalyr_notebook.api import checkpoint as checkpoints
+from datalyr_notebook.api import dates
 from datalyr_notebook.api.checkpoint import Checkpoint, Facts
-from datalyr_notebook.api.paging import Answer, Paging, paging_of
+from datalyr_notebook.api.paging import Paging, paging_of
+from datalyr_notebook.api.transport import Answer
 from datalyr_notebook.api.walk import Pages
 from datalyr_notebook.api.windows import Window, windows
 from datalyr_notebook.errors import OptionError
@@ -27,7 +29,7 @@ from datalyr_notebook.progress import Step, silent, steps
 PAGE_SIZE: Final = 1_000
 WINDOW: Final = "1D"
 
-_STEP: Final = "events"
+_STEP: Final = "Client.events"
 _DATES: Final = ("start_date", "end_date")
 _NEAR: Final = pd.Timedelta("2D")
 """How wrong this machine's clock may be: an end that is nearer to now is compared with the server's clock."""
@@ -51,10 +53,11 @@ class Transport(Protocol):
 
 def pull_events(
     transport: Transport,
-    start: object,
-    end: object,
+    start: dates.Moment,
+    end: dates.Moment,
     *,
     path: str,
+    tz: dates.Zone = "UTC",
     paging: str | Paging = "auto",
     page_size: int = PAGE_SIZE,
     window: object = WINDOW,
@@ -72,8 +75,9 @@ def pull_events(
     are yours to set. Where you have none, take files instead: your own log of ingested events, a warehouse
     export, captured requests; ``read_events`` reads them.
 
-    ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp); without a zone they are UTC, a date alone
-    is its first instant, so ``"2026-01-01", "2026-02-01"`` is January. An end in the future is cut at now.
+    ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp), without a zone in ``tz``. The end is not
+    included, and a day alone is its first instant: ``"2026-01-01", "2026-02-01"`` is January. An end in the future
+    is cut at now.
     ``window``: the time that is asked for at once. The API's dates are inclusive at both ends: each window asks
     for [a, b] and keeps rows with a <= timestamp < b. ``params`` go with every request. ``columns`` maps the
     names in the rows to ours (``{"ts": "timestamp"}``).
@@ -92,9 +96,9 @@ def pull_events(
     ``read_events(folder)`` reads it. ``report=LoadReport()`` is filled as by ``read_events``.
 
     Answers with canonical events (``schema.EVENTS``), by window, in the order of the pages. Raises OptionError,
-    PagingError, CheckpointError, the transport's ApiError, and what normalize_events raises.
+    PagingError, CheckpointError, ApiError (ApiResponseError: no rows in an answer), and what normalize_events raises.
     """
-    plan = _plan(transport, start, end, path, paging, page_size, window, params, columns)
+    plan = _plan(transport, start, end, tz, path, paging, page_size, window, params, columns)
     filled = LoadReport() if report is None else report
     with ExitStack() as stack:
         folder = _folder(checkpoint, stack, is_kept=as_path)
@@ -132,6 +136,7 @@ def _plan(
     transport: Transport,
     start: object,
     end: object,
+    tz: object,
     path: object,
     paging: object,
     page_size: object,
@@ -142,8 +147,8 @@ def _plan(
     if not isinstance(path, str) or not path.strip():
         raise OptionError(_STEP, "path", path, "the path of an endpoint that answers with rows, such as '/my/events'")
     options.count(_STEP, "page_size", page_size)
-    begins = options.instant(_STEP, "start", start, also="")
-    ends = options.instant(_STEP, "end", end, also="")
+    zone = dates.checked_zone(tz)
+    begins, ends = dates.moment(_STEP, "start", start, zone), dates.moment(_STEP, "end", end, zone)
     window_us = options.microseconds(_STEP, "window", window)
     windows(begins, ends, window_us)
     fixed = _texts("params", params, "a mapping of parameters, without start_date and end_date")

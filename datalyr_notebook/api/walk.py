@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from datalyr_notebook.api.checkpoint import Checkpoint, Facts
-from datalyr_notebook.api.paging import Answer, Page, Paging, Request, Row, is_whole, recognized, rows_of
+from datalyr_notebook.api.paging import Page, Paging, Request, Row, is_whole, recognized, rows_of
 from datalyr_notebook.api.spool import Spool, row_keys
+from datalyr_notebook.api.transport import Answer
 from datalyr_notebook.api.windows import Window, row_times
 from datalyr_notebook.errors import ColumnIndexError, PagingError, shown
 from datalyr_notebook.progress import Step, silent
@@ -156,15 +157,15 @@ class Pages:
             return request, self._page(request)
         request = Request(self._path, {**params, _SIZE: str(self._page_size)})
         answer = self._asked(request)
-        found = recognized(self._path, answer)
+        found = recognized(answer)
         if found is None:
-            rows = rows_of(self._path, answer.body)
+            rows = rows_of(answer)
             if is_whole(answer, len(rows)):
                 return request, Page(rows, None)
             found = self._told_by_less(params, len(rows))
         self.paging = found
         first = found.first(self._path, params, self._page_size)
-        return first, found.read(self._path, first, answer) if found.size == _SIZE else self._page(first)
+        return first, found.read(first, answer) if found.size == _SIZE else self._page(first)
 
     def _told_by_less(self, params: Mapping[str, str], rows: int) -> Paging:
         """How an endpoint pages whose first answer had no sign of more: half as many rows must have one.
@@ -172,7 +173,7 @@ class Pages:
         Rows without any sign may be the first ones of many: services cut what they answer with.
         """
         less = self._asked(Request(self._path, {**params, _SIZE: str(max(1, rows // 2))}))
-        found = recognized(self._path, less)
+        found = recognized(less)
         if found is None:
             raise PagingError(
                 self._path,
@@ -184,8 +185,8 @@ class Pages:
     def _page(self, request: Request) -> Page:
         answer = self._asked(request)
         if self.paging is None:  # so far every answer was whole
-            return Page(rows_of(self._path, answer.body), None)
-        return self.paging.read(self._path, request, answer)
+            return Page(rows_of(answer), None)
+        return self.paging.read(request, answer)
 
     def _asked(self, request: Request) -> Answer:
         # Where no bar is seen, the transport tells of its waits itself.
@@ -206,7 +207,7 @@ class Pages:
             if len(row) < len(given):
                 twice = next(name for name in row if name in given and name not in self._columns)
                 raise ColumnIndexError(
-                    "events",
+                    "Client.events",
                     f"after columns= {shown(twice)} names two",
                     "Name another of your columns, or leave it out of columns=.",
                 )

@@ -80,7 +80,7 @@ def windows(start: pd.Timestamp, end: pd.Timestamp, length_us: int) -> list[Wind
     """
     first, stop = options.epoch_us(start), options.epoch_us(end)
     if stop < first:
-        raise OptionError("events", "end", str(end), f"a moment that is not before start={str(start)!r}")
+        raise OptionError("Client.events", "end", str(end), f"a moment that is not before start={str(start)!r}")
     if (stop - first) // length_us >= _MOST:
         raise OptionError(
             "events", "window", f"{length_us / SECOND_US:g} s", f"one that makes at most {_MOST:,} windows"

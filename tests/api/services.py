@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from datalyr_notebook.api.transport import Answer
+
 START, END = "2026-01-01", "2026-01-05"
+HERE = "https://api.example.com/v1/events?limit=2"
 
 
 def row(number: int, **more: object) -> dict[str, object]:
@@ -30,13 +32,9 @@ ROWS = [row(number) for number in (*range(0, 24, 2), *range(48, 90, 3), 96)]
 ALL = [str(one["event_id"]) for one in ROWS[:-1]]
 
 
-@dataclass(frozen=True)
-class Answer:
+def answer_of(body: object, headers: Mapping[str, str] | None = None, url: str = HERE) -> Answer:
     """What a server answered."""
-
-    body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-    url: str = "https://api.example.com/v1/events"
+    return Answer(body, headers or {}, url, 0, path="/events")
 
 
 class Service:
@@ -49,7 +47,7 @@ class Service:
     def get(self, path: str, params: Mapping[str, Any] | None = None, *, on_wait: object = None) -> Answer:
         self.asked.append(dict(params or {}))
         came = self._answer(**(params or {}))
-        return came if hasattr(came, "headers") else Answer(came)
+        return came if isinstance(came, Answer) else answer_of(came)
 
 
 def within(rows: list[dict[str, object]], start_date: str, end_date: str) -> list[dict[str, object]]:

@@ -12,8 +12,9 @@ import pytest
 import datalyr_notebook as dn
 from datalyr_notebook.api.paging import Paging
 from datalyr_notebook.api.pull import pull_events
+from datalyr_notebook.api.transport import Answer
 from datalyr_notebook.errors import PagingError
-from tests.api.services import ALL, END, ROWS, START, Answer, Service, ids, pages_of, row, within
+from tests.api.services import ALL, END, ROWS, START, Service, answer_of, ids, pages_of, row, within
 
 
 def test_rows_that_arrive_while_paging_are_pulled_as_well() -> None:
@@ -158,7 +159,7 @@ def test_a_full_last_page_without_a_link_is_recognized_by_asking_for_less() -> N
         found = within(ROWS, params["start_date"], params["end_date"])
         at, limit = int(params.get("after", 0)), int(params["limit"])
         query = "&".join(f"{name}={value}" for name, value in {**params, "after": at + limit}.items())
-        return Answer(found[at : at + limit], {"Link": f'<?{query}>; rel="next"'} if at + limit < len(found) else {})
+        return answer_of(found[at : at + limit], {"Link": f'<?{query}>; rel="next"'} if at + limit < len(found) else {})
 
     class Linked(Service):
         def get(self, path: str, params: Mapping[str, Any] | None = None, *, on_wait: object = None) -> Answer:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import pytest
 
 from datalyr_notebook.api.paging import Paging, Request, is_whole, paging_of, recognized, rows_of
-from datalyr_notebook.errors import OptionError, PagingError
+from datalyr_notebook.api.transport import Answer
+from datalyr_notebook.errors import ApiResponseError, OptionError
+from tests.api.services import HERE, answer_of
 
 ROW = {"event": "signup", "userId": "00042"}
-HERE = "https://api.example.com/v1/events?limit=2"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server answered."""
-
-    body: object
-    headers: Mapping[str, str] = field(default_factory=dict)
-    url: str = HERE
 
 
 def linked(header: str) -> Answer:
-    return Answer([ROW], {"Link": header})
+    return answer_of([ROW], {"Link": header})
 
 
 @pytest.mark.parametrize(
@@ -38,41 +28,44 @@ def linked(header: str) -> Answer:
     ],
 )
 def test_rows_are_found_in_arrays_and_envelopes(body: object) -> None:
-    assert rows_of("/events", body) == [ROW]
+    assert rows_of(answer_of(body)) == [ROW]
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"visitors": [1], "pageviews": [2]}, r"it is an object with 'visitors', 'pageviews'\. Check path=: it must"),
+        (
+            {"visitors": [1], "pageviews": [2]},
+            r"an array .* was needed, and an object with 'visitors', 'pageviews' came\. Check path=",
+        ),
         ({}, "an object with nothing in it"),
-        ("<html>", "it is a str"),
-        ([1, 2], "a row is a int. Rows must be objects, one an event"),
+        ("<html>", "and a str came"),
+        ([1, 2], "rows that are objects were needed, and a int came"),
     ],
 )
 def test_an_answer_without_rows_says_what_came(body: object, words: str) -> None:
-    with pytest.raises(PagingError, match=words):
-        rows_of("/overview", body)
+    with pytest.raises(ApiResponseError, match=words):
+        rows_of(answer_of(body))
 
 
 @pytest.mark.parametrize(
     ("answer", "paging"),
     [
-        (Answer({"data": [ROW], "next_cursor": "c2"}), Paging("cursor")),
-        (Answer({"data": [ROW], "next_cursor": None, "has_more": False}), Paging("cursor")),
-        (Answer({"data": [ROW], "meta": {"next_page_token": "t"}}), Paging("cursor", place="page_token")),
-        (Answer({"events": [ROW], "page": 1, "page_size": 2, "total_pages": 9}), Paging("page")),
-        (Answer({"items": [ROW], "pagination": {"page": 1, "per_page": 2}}), Paging("page", size="per_page")),
-        (Answer({"results": [ROW], "offset": 0, "limit": 2, "total": 9}), Paging("offset")),
+        (answer_of({"data": [ROW], "next_cursor": "c2"}), Paging("cursor")),
+        (answer_of({"data": [ROW], "next_cursor": None, "has_more": False}), Paging("cursor")),
+        (answer_of({"data": [ROW], "meta": {"next_page_token": "t"}}), Paging("cursor", place="page_token")),
+        (answer_of({"events": [ROW], "page": 1, "page_size": 2, "total_pages": 9}), Paging("page")),
+        (answer_of({"items": [ROW], "pagination": {"page": 1, "per_page": 2}}), Paging("page", size="per_page")),
+        (answer_of({"results": [ROW], "offset": 0, "limit": 2, "total": 9}), Paging("offset")),
         (linked(f'<{HERE}&after=c2>; rel="next"'), Paging("link")),
         (linked(f'<{HERE}>; rel="first"'), Paging("link")),
-        (Answer({"results": [ROW], "count": 9, "next": "/v1/events?page=2"}), Paging("link")),
-        (Answer([ROW]), None),
-        (Answer({"data": [ROW], "has_more": False}), None),
+        (answer_of({"results": [ROW], "count": 9, "next": "/v1/events?page=2"}), Paging("link")),
+        (answer_of([ROW]), None),
+        (answer_of({"data": [ROW], "has_more": False}), None),
     ],
 )
 def test_a_style_is_told_from_the_first_answer(answer: Answer, paging: Paging | None) -> None:
-    assert recognized("/events", answer) == paging
+    assert recognized(answer) == paging
 
 
 @pytest.mark.parametrize(
@@ -87,7 +80,7 @@ def test_a_style_is_told_from_the_first_answer(answer: Answer, paging: Paging | 
     ],
 )
 def test_rows_without_a_sign_of_paging_are_whole_only_where_the_answer_says_so(body: object, *, whole: bool) -> None:
-    assert is_whole(Answer(body), len(rows_of("/events", body))) is whole
+    assert is_whole(answer_of(body), len(rows_of(answer_of(body)))) is whole
 
 
 @pytest.mark.parametrize(
@@ -126,7 +119,7 @@ def test_the_first_page_is_asked_for_with_the_parameters_of_its_style(style: str
 )
 def test_the_next_page(style: str, body: object, then: dict[str, str] | None) -> None:
     paging = Paging(style)
-    page = paging.read("/events", paging.first("/events", {}, 2), Answer(body))
+    page = paging.read(paging.first("/events", {}, 2), answer_of(body))
     assert page.doubt == ""
     assert page.then == (None if then is None else Request("/events", then))
 
@@ -137,14 +130,14 @@ def test_the_next_page(style: str, body: object, then: dict[str, str] | None) ->
         (linked(f'<{HERE}&after=c2>; rel="next"'), f"{HERE}&after=c2"),
         (linked('</v1/events?after=c,2>; title="a, b"; rel=next'), "https://api.example.com/v1/events?after=c,2"),
         (linked('<?after=1>; rel="first", <?after=2>; rel="prev next"'), "https://api.example.com/v1/events?after=2"),
-        (Answer({"results": [ROW], "next": "https://api.example.com:443/v1/e?page=2"}), None),
+        (answer_of({"results": [ROW], "next": "https://api.example.com:443/v1/e?page=2"}), None),
         (linked(f'<{HERE}>; rel="first"'), ""),
         (linked("garbage"), ""),
     ],
 )
 def test_a_link_is_followed_as_it_is(answer: Answer, then: str | None) -> None:
     paging = Paging("link")
-    page = paging.read("/events", paging.first("/events", {}, 2), answer)
+    page = paging.read(paging.first("/events", {}, 2), answer)
     expected = "https://api.example.com:443/v1/e?page=2" if then is None else then
     assert page.then == (Request(expected, {}) if expected else None)
 
@@ -155,8 +148,8 @@ def test_a_link_is_followed_as_it_is(answer: Answer, then: str | None) -> None:
 )
 def test_a_link_to_another_host_is_not_followed(target: str) -> None:
     paging = Paging("link")
-    with pytest.raises(PagingError, match=r"leads to another host. The key is sent to no other host"):
-        paging.read("/events", paging.first("/events", {}, 2), linked(f'<{target}>; rel="next"'))
+    with pytest.raises(ApiResponseError, match=r"leads to another host. The key is sent to no other host"):
+        paging.read(paging.first("/events", {}, 2), linked(f'<{target}>; rel="next"'))
 
 
 @pytest.mark.parametrize(
@@ -177,21 +170,23 @@ def test_a_link_to_another_host_is_not_followed(target: str) -> None:
 )
 def test_a_page_that_cannot_be_the_one_that_was_asked_for_is_doubted(style: str, body: object, doubt: str) -> None:
     paging = Paging(style)
-    assert doubt in paging.read("/events", paging.first("/events", {}, 2), Answer(body)).doubt
+    assert doubt in paging.read(paging.first("/events", {}, 2), answer_of(body)).doubt
 
 
 def test_a_total_is_read_unless_it_is_not_to_be_trusted() -> None:
-    request, answer = Request("/events", {"limit": "2", "offset": "0"}), Answer({"results": [ROW], "total": 900})
-    assert Paging("offset").read("/events", request, answer).total == 900
-    assert Paging("offset", trust_total=False).read("/events", request, answer).total is None
-    assert Paging("offset").read("/events", request, Answer({"results": [ROW], "total": "many"})).total is None
+    request, answer = Request("/events", {"limit": "2", "offset": "0"}), answer_of({"results": [ROW], "total": 900})
+    assert Paging("offset").read(request, answer).total == 900
+    assert Paging("offset", trust_total=False).read(request, answer).total is None
+    assert Paging("offset").read(request, answer_of({"results": [ROW], "total": "many"})).total is None
 
 
 def test_what_is_no_paging_is_refused() -> None:
     assert paging_of("auto") is None
     assert paging_of("link") == Paging("link")
     for given in ("pages", None, 1):
-        with pytest.raises(OptionError, match=r"events: paging=.* is not known. Use one of 'auto', 'cursor', 'page'"):
+        with pytest.raises(
+            OptionError, match=r"Client.events: paging=.* is not known. Use one of 'auto', 'cursor', 'page'"
+        ):
             paging_of(given)
     with pytest.raises(OptionError, match="the name of a parameter"):
         Paging("cursor", place=3)  # type: ignore[arg-type]
