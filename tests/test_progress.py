@@ -190,3 +190,36 @@ def test_the_bar_is_not_imported_before_it_is_due() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_step_may_have_new_words_while_it_goes_on() -> None:
+    told: list[tuple[int, int, str]] = []
+    with shown_by(lambda *words: told.append(words)), steps("pull", 2) as step:
+        step("0 rows")
+        step("5 rows", again=True)
+        step("9 rows", again=True, at_once=True)
+        step("9 rows")
+    assert told == [
+        (0, 2, "pull: 0 rows"),
+        (0, 2, "pull: 5 rows"),
+        (0, 2, "pull: 9 rows"),
+        (1, 2, "pull: 9 rows"),
+        (2, 2, "pull"),
+    ]
+
+
+@pytest.mark.usefixtures("kernel")
+def test_words_before_a_long_wait_are_drawn_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps("pull", 2) as step:
+        step("0 rows")
+        step("next request in 60 s", again=True, at_once=True)
+    assert "pull: next request in 60 s 0/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_work_of_hours_shows_its_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal, raising=False)
+    with steps("pull", 2, in_terminal=True) as step:
+        assert (step is not progress.silent) == is_terminal
+    with steps("pull", 2) as step:
+        assert step is progress.silent

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from datalyr_notebook.api import checkpoint as checkpoints
 from datalyr_notebook.api import dates
 from datalyr_notebook.api.checkpoint import Checkpoint, Facts
 from datalyr_notebook.api.paging import Paging, paging_of
-from datalyr_notebook.api.transport import Answer
+from datalyr_notebook.api.transport import Transport
 from datalyr_notebook.api.walk import Pages
 from datalyr_notebook.api.windows import Window, windows
 from datalyr_notebook.errors import OptionError
@@ -33,22 +33,6 @@ _STEP: Final = "Client.events"
 _DATES: Final = ("start_date", "end_date")
 _NEAR: Final = pd.Timedelta("2D")
 """How wrong this machine's clock may be: an end that is nearer to now is compared with the server's clock."""
-
-
-class Transport(Protocol):
-    """What a pull needs of ``api.transport``."""
-
-    base_url: str
-
-    def get(
-        self,
-        path: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        on_wait: Callable[[float, str], None] | None = None,
-    ) -> Answer:
-        """The answer to one GET."""
-        ...
 
 
 def pull_events(
@@ -97,6 +81,15 @@ def pull_events(
 
     Answers with canonical events (``schema.EVENTS``), by window, in the order of the pages. Raises OptionError,
     PagingError, CheckpointError, ApiError (ApiResponseError: no rows in an answer), and what normalize_events raises.
+
+    >>> from datalyr_notebook.api.sandbox import Sandbox
+    >>> with Sandbox() as url:
+    ...     asked = Transport("dk_sandbox", base_url=url)
+    ...     pulled = pull_events(asked, "2026-04-01", "2026-04-02", path="/events/cursor")
+    >>> pulled[["timestamp", "event_name"]].head(2)
+                      timestamp event_name
+    0 2026-04-01 10:32:05+00:00   pageview
+    1 2026-04-01 11:13:37+00:00   pageview
     """
     plan = _plan(transport, start, end, tz, path, paging, page_size, window, params, columns)
     filled = LoadReport() if report is None else report
@@ -108,7 +101,7 @@ def pull_events(
         wanted = _wanted(plan, settled)
         held.refuse_others(wanted)
         counted = _pull(
-            Pages(transport.get, path, plan.params, plan.columns, plan.paging, page_size), wanted, held, show=progress
+            Pages(transport, path, plan.params, plan.columns, plan.paging, page_size), wanted, held, show=progress
         )
         _tell(counted, wanted, filled)
         if as_path:

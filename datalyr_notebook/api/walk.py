@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from datalyr_notebook.api.checkpoint import Checkpoint, Facts
 from datalyr_notebook.api.paging import Page, Paging, Request, Row, is_whole, recognized, rows_of
 from datalyr_notebook.api.spool import Spool, row_keys
-from datalyr_notebook.api.transport import Answer
+from datalyr_notebook.api.transport import Answer, Transport
 from datalyr_notebook.api.windows import Window, row_times
 from datalyr_notebook.errors import ColumnIndexError, PagingError, shown
 from datalyr_notebook.progress import Step, silent
@@ -23,16 +23,6 @@ _SIZE: Final = "limit"
 """The parameter that asks for a page's size before it is known how the endpoint pages."""
 _SHIFTING: Final = ("page", "offset")
 """Styles whose places are counted, so that a row that arrives moves all behind it."""
-
-
-class Get(Protocol):
-    """Asks for one page."""
-
-    def __call__(
-        self, path: str, params: Mapping[str, Any] | None = None, *, on_wait: Callable[[float, str], None] | None = None
-    ) -> Answer:
-        """The answer."""
-        ...
 
 
 class _Unsettled(Exception):  # noqa: N818  (never leaves this module: the window is pulled again)
@@ -54,14 +44,14 @@ class Pages:
 
     def __init__(
         self,
-        get: Get,
+        transport: Transport,
         path: str,
         params: Mapping[str, str],
         columns: Mapping[str, str],
         paging: Paging | None,
         page_size: int,
     ) -> None:
-        self._get, self._path, self._params, self._columns = get, path, params, columns
+        self._transport, self._path, self._params, self._columns = transport, path, params, columns
         self._page_size = page_size
         self.paging = paging
         self.rows = self.requests = 0
@@ -191,7 +181,7 @@ class Pages:
     def _asked(self, request: Request) -> Answer:
         # Where no bar is seen, the transport tells of its waits itself.
         on_wait = None if self.step is silent else self._wait
-        answer = self._get(request.where, request.params or None, on_wait=on_wait)
+        answer = self._transport.get(request.where, request.params or None, on_wait=on_wait)
         self.requests += 1
         return answer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from datalyr_notebook.api.paging import Paging, Request, is_whole, paging_of, recognized, rows_of

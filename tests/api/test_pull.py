@@ -71,6 +71,13 @@ def test_each_window_asks_for_dates_that_include_both_ends_and_keeps_none_twice(
     ]
 
 
+def test_days_begin_at_midnight_of_the_time_zone_and_the_end_is_not_included() -> None:
+    service = Service(lambda **params: pages_of(ROWS, **params))
+    given = {"path": "/events", "paging": "offset", "tz": "America/Chicago"}
+    assert ids(pull_events(service, "2026-01-01", "2026-01-02", **given)) == [*ALL[3:12]]  # 06:00 to 06:00 UTC
+    assert service.asked[0]["start_date"] == "2026-01-01T06:00:00Z"
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_time_without_events_is_an_empty_table(url: str, style: str) -> None:
     for start, end in (("2020-01-01", "2020-01-03"), ("2026-01-01", "2026-01-01")):
