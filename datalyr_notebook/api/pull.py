@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -61,8 +62,7 @@ def pull_events(
 
     ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp), without a zone in ``tz``. The end is not
     included, and a day alone is its first instant: ``"2026-01-01", "2026-02-01"`` is January. An end in the future
-    is cut at now.
-    ``window``: the time that is asked for at once. The API's dates are inclusive at both ends: each window asks
+    is cut at now, by this machine's clock or the server's, whichever is earlier. ``window``: the time that is asked for at once. The API's dates are inclusive at both ends: each window asks
     for [a, b] and keeps rows with a <= timestamp < b. ``params`` go with every request. ``columns`` maps the
     names in the rows to ours (``{"ts": "timestamp"}``).
 
@@ -179,7 +179,11 @@ def _folder(given: str | os.PathLike[str] | None, stack: ExitStack, *, is_kept: 
             raise OptionError(_STEP, "checkpoint", given, "None or the path of a folder")
         return given
     if is_kept:
-        return tempfile.mkdtemp(prefix="datalyr_events_")
+        folder = tempfile.mkdtemp(prefix="datalyr_events_")
+        stack.push(
+            lambda kind, *_: shutil.rmtree(folder, ignore_errors=True) if kind else None
+        )  # nobody learns its name
+        return folder
     return stack.enter_context(tempfile.TemporaryDirectory(prefix="datalyr_events_"))
 
 
@@ -194,9 +198,8 @@ def _until(transport: Transport, plan: _Plan) -> pd.Timestamp:
     now = _now()
     if plan.end <= now - _NEAR or plan.start == plan.end:
         return plan.end
-    answer = transport.get(
-        plan.path, {**plan.params, **Window(*(options.epoch_us(plan.start),) * 2).dates, "limit": "1"}
-    )
+    asked = {**plan.params, **windows(plan.start, plan.end, plan.window_us)[0].dates}
+    answer = transport.get(*(plan.paging or Paging("cursor")).first(plan.path, asked, 1))
     try:
         told = pd.Timestamp(parsedate_to_datetime(answer.headers.get("Date", "")))
         server = told.tz_localize("UTC") if told.tzinfo is None else told.tz_convert("UTC")

@@ -195,6 +195,14 @@ def test_as_path_answers_with_a_folder_that_read_events_reads(url: str) -> None:
     folder.rmdir()
 
 
+def test_a_temporary_folder_of_a_pull_that_fails_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for as_path in (True, False):
+        with pytest.raises(ApiResponseError):
+            pull_events(Service(lambda **_: 1), START, END, path="/events", as_path=as_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- what an endpoint may answer instead ----------------------------------------------------------
 
 
