@@ -62,9 +62,10 @@ def pull_events(
 
     ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp), without a zone in ``tz``. The end is not
     included, and a day alone is its first instant: ``"2026-01-01", "2026-02-01"`` is January. An end in the future
-    is cut at now, by this machine's clock or the server's, whichever is earlier. ``window``: the time that is asked for at once. The API's dates are inclusive at both ends: each window asks
-    for [a, b] and keeps rows with a <= timestamp < b. ``params`` go with every request. ``columns`` maps the
-    names in the rows to ours (``{"ts": "timestamp"}``).
+    is cut at now, by this machine's clock or the server's, whichever is earlier. ``window``: the time that is asked
+    for at once. The API's dates are inclusive at both ends: each window asks for [a, b] and keeps rows with
+    a <= timestamp < b. ``params`` go with every request. ``columns`` maps the names in the rows to ours
+    (``{"ts": "timestamp"}``).
 
     ``paging``: ``"auto"`` tells it from the first answer; ``"cursor"``, ``"page"``, ``"offset"``, ``"link"`` and
     ``"none"`` name it; ``Paging(...)`` names its parameters too. ``page_size``: the rows a page is asked to have.
@@ -199,6 +200,7 @@ def _until(transport: Transport, plan: _Plan) -> pd.Timestamp:
     if plan.end <= now - _NEAR or plan.start == plan.end:
         return plan.end
     asked = {**plan.params, **windows(plan.start, plan.end, plan.window_us)[0].dates}
+    # One row is enough: it is the header that is read.
     answer = transport.get(*(plan.paging or Paging("cursor")).first(plan.path, asked, 1))
     try:
         told = pd.Timestamp(parsedate_to_datetime(answer.headers.get("Date", "")))
