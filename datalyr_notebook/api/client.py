@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,10 +15,12 @@ import pandas as pd
 import requests
 
 from datalyr_notebook import options
-from datalyr_notebook.api import addresses, dates, transport
+from datalyr_notebook.api import addresses, dates, pull, transport
+from datalyr_notebook.api.paging import Paging
 from datalyr_notebook.api.secrecy import Hidden
 from datalyr_notebook.api.shapes import ShapeError, to_frame
 from datalyr_notebook.errors import OptionError
+from datalyr_notebook.loading.report import LoadReport
 
 AGGREGATIONS: Final = ("hour", "day", "week", "month")
 TRAFFIC_TYPES: Final = ("referrer", "campaign", "page")
@@ -140,6 +144,77 @@ class Client:
         is in ``frame.attrs``. Dates stay texts. Raises ApiResponseError for JSON that makes no table.
         """
         return _framed(self._asked(path, params))
+
+    def events(
+        self,
+        start: dates.Moment,
+        end: dates.Moment,
+        *,
+        path: str,
+        paging: str | Paging = "auto",
+        page_size: int = pull.PAGE_SIZE,
+        window: object = pull.WINDOW,
+        params: Mapping[str, object] | None = None,
+        columns: Mapping[str, str] | None = None,
+        ignore_referrers: Collection[str] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+        as_path: bool = False,
+        progress: bool = True,
+        report: LoadReport | None = None,
+    ) -> pd.DataFrame | Path:
+        """Pull the events with ``start <= timestamp < end`` from an endpoint that answers with one object an event.
+
+        The public pages of Datalyr's API that could be read describe no such endpoint, so ``path`` and how it pages
+        are yours to set. Where you have none, take files instead: your own log of ingested events, a warehouse
+        export, captured requests; ``read_events`` reads them.
+
+        ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp), without a zone in the client's ``tz``. The
+        end is not included, and a day alone is its first instant: ``"2026-01-01", "2026-02-01"`` is January. An end in
+        the future is cut at now, by this machine's clock or the server's, whichever is earlier. ``window``: the time
+        that is asked for at once. The API's dates are inclusive at both ends: each window asks for [a, b] and keeps
+        rows with a <= timestamp < b. ``params`` go with every request. ``columns`` maps the names in the rows to ours
+        (``{"ts": "timestamp"}``).
+
+        ``paging``: ``"auto"`` tells it from the first answer; ``"cursor"``, ``"page"``, ``"offset"``, ``"link"`` and
+        ``"none"`` name it; ``Paging(...)`` names its parameters too. ``page_size``: the rows a page is asked to have.
+        A window whose pages do not add up (a page comes twice, the total changes or is not reached, rows come twice
+        or from other times) is pulled again, and recorded when it adds up, or when two pulls agree to the last row;
+        otherwise PagingError. Equal rows on several pages are one row; rows with the same event_id are settled by
+        normalize_events. Rows without a readable time belong to no window: they are left out, counted and told.
+
+        ``checkpoint``: a folder that keeps every finished window as a Parquet file of the rows as they came. The
+        same call with the same folder goes on after any interruption; the joined result has no gap and no
+        duplicate. Only one pull at a time may use it. ``as_path=True`` answers with that folder (without
+        ``checkpoint`` a new temporary one, yours to delete) in place of a table, so that memory holds one page;
+        ``read_events(folder)`` reads it. ``report=LoadReport()`` is filled as by ``read_events``.
+
+        Answers with canonical events (``schema.EVENTS``), by window, in the order of the pages. Raises OptionError,
+        PagingError, CheckpointError, ApiError (ApiResponseError: no rows in an answer), and what normalize_events
+        raises.
+
+        >>> from datalyr_notebook.api.sandbox import Sandbox  # a server on this machine, whose endpoints are ours
+        >>> with Sandbox() as url, Client("dk_sandbox", base_url=url) as client:
+        ...     pulled = client.events("2026-04-01", "2026-04-02", path="events/cursor")
+        >>> len(pulled), str(pulled["event_name"].iloc[0])
+        (35, 'pageview')
+        """
+        return pull.pull_events(
+            self._transport,
+            start,
+            end,
+            path=path,
+            tz=self.tz,
+            paging=paging,
+            page_size=page_size,
+            window=window,
+            params=params,
+            columns=columns,
+            ignore_referrers=ignore_referrers,
+            checkpoint=checkpoint,
+            as_path=as_path,
+            progress=progress,
+            report=report,
+        )
 
     def close(self) -> None:
         """Ends the connections; a session that was passed in stays open."""

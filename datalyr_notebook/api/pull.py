@@ -54,34 +54,7 @@ def pull_events(
     progress: bool = True,
     report: LoadReport | None = None,
 ) -> pd.DataFrame | Path:
-    """Pull the events with ``start <= timestamp < end`` from an endpoint that answers with one object an event.
-
-    The public pages of Datalyr's API that could be read describe no such endpoint, so ``path`` and how it pages
-    are yours to set. Where you have none, take files instead: your own log of ingested events, a warehouse
-    export, captured requests; ``read_events`` reads them.
-
-    ``start`` and ``end`` are moments (ISO 8601, datetime, Timestamp), without a zone in ``tz``. The end is not
-    included, and a day alone is its first instant: ``"2026-01-01", "2026-02-01"`` is January. An end in the future
-    is cut at now, by this machine's clock or the server's, whichever is earlier. ``window``: the time that is asked
-    for at once. The API's dates are inclusive at both ends: each window asks for [a, b] and keeps rows with
-    a <= timestamp < b. ``params`` go with every request. ``columns`` maps the names in the rows to ours
-    (``{"ts": "timestamp"}``).
-
-    ``paging``: ``"auto"`` tells it from the first answer; ``"cursor"``, ``"page"``, ``"offset"``, ``"link"`` and
-    ``"none"`` name it; ``Paging(...)`` names its parameters too. ``page_size``: the rows a page is asked to have.
-    A window whose pages do not add up (a page comes twice, the total changes or is not reached, rows come twice
-    or from other times) is pulled again, and recorded when it adds up, or when two pulls agree to the last row;
-    otherwise PagingError. Equal rows on several pages are one row; rows with the same event_id are settled by
-    normalize_events. Rows without a readable time belong to no window: they are left out, counted and told.
-
-    ``checkpoint``: a folder that keeps every finished window as a Parquet file of the rows as they came. The
-    same call with the same folder goes on after any interruption; the joined result has no gap and no
-    duplicate. Only one pull at a time may use it. ``as_path=True`` answers with that folder (without
-    ``checkpoint`` a new temporary one, yours to delete) in place of a table, so that memory holds one page;
-    ``read_events(folder)`` reads it. ``report=LoadReport()`` is filled as by ``read_events``.
-
-    Answers with canonical events (``schema.EVENTS``), by window, in the order of the pages. Raises OptionError,
-    PagingError, CheckpointError, ApiError (ApiResponseError: no rows in an answer), and what normalize_events raises.
+    """What ``Client.events`` answers, which says what each option means.
 
     >>> from datalyr_notebook.api.sandbox import Sandbox
     >>> with Sandbox() as url:
