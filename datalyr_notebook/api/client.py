@@ -140,7 +140,7 @@ class Client:
         """The table that the JSON of any endpoint makes.
 
         An array of objects is one row an object, an object of arrays one column a field, nested series are rows
-        with a column ``series``; an envelope such as ``{"data": …}`` is opened, and what stands beside it (totals)
+        with the name of their series; an envelope such as ``{"data": …}`` is opened, and what stands beside it (totals)
         is in ``frame.attrs``. Dates stay texts. Raises ApiResponseError for JSON that makes no table.
         """
         return _framed(self._asked(path, params))

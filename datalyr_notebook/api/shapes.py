@@ -12,6 +12,8 @@ ENVELOPES: Final = ("data", "results", "result", "items", "rows", "response")
 SERIES: Final = "series"
 """The column that says which of several nested tables a row is from."""
 
+_POINTS: Final = ("data", "values", "points")
+"""Fields in which a series that stands in an array has its rows."""
 _DEEPEST: Final = 4
 
 
@@ -23,6 +25,8 @@ def to_frame(said: Any) -> pd.DataFrame:  # noqa: ANN401  (JSON may be anything)
     """The table that decoded JSON makes.
 
     - an array of objects: one row an object; objects inside become columns with dotted names;
+    - an array of named series (``[{"name": "phone", "data": [{…}, …]}, …]``, also ``values``, ``points``): the
+      rows below each other, each with the fields of its series;
     - an object of arrays of one length: one column a field;
     - an object of arrays of objects, or of arrays of several lengths: the rows below each other, and the
       column ``series`` says which field they are from;
@@ -65,12 +69,28 @@ def _opened(said: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  (JSON may
 def _of_array(rows: list[Any]) -> pd.DataFrame:
     kinds = {_kind(row) for row in rows}
     if kinds <= {"objects"}:
-        return pd.DataFrame([_flat(row) for row in rows])
+        return pd.DataFrame([_flat(row) for row in _of_series(rows)])
     if kinds == {"scalars"}:
         return pd.DataFrame({"value": rows})
     if kinds == {"arrays"} and all(map(_is_scalar, (cell for row in rows for cell in row))):
         return pd.DataFrame([{str(place): cell for place, cell in enumerate(row)} for row in rows])
     raise ShapeError(f"an array that mixes {' and '.join(sorted(kinds))}" if len(kinds) > 1 else "nested arrays")
+
+
+def _of_series(rows: list[Any]) -> list[Any]:
+    """The rows inside named series, with the names; rows that are no series, or whose names clash, as they are."""
+    for points in _POINTS:
+        if rows and all(_is_series(row, points) for row in rows):
+            named = [({key: row[key] for key in row if key != points}, row[points]) for row in rows]
+            if not any(names.keys() & one.keys() for names, inner in named for one in inner):
+                return [{**names, **one} for names, inner in named for one in inner]
+    return rows
+
+
+def _is_series(row: Mapping[str, Any], points: str) -> bool:
+    inner = row.get(points)
+    is_table = isinstance(inner, list) and all(isinstance(one, dict) for one in inner)
+    return is_table and len(row) > 1 and all(_is_scalar(value) for key, value in row.items() if key != points)
 
 
 def _of_object(fields: Mapping[str, Any], beside: dict[str, Any]) -> pd.DataFrame:

@@ -59,6 +59,24 @@ STORIES: dict[str, tuple[Any, list[dict[str, Any]]]] = {
         [{"page.url": "x", "page": {"url": "y"}}],
         [{"page.url": "x", "page": {"url": "y"}}],
     ),
+    "named series in an array": (
+        {
+            "series": [
+                {"name": "phone", "data": DAYS},
+                {"name": "tablet", "data": []},
+                {"name": "desktop", "data": DAYS},
+            ]
+        },
+        [{"name": name, **day} for name in ("phone", "desktop") for day in DAYS],
+    ),
+    "named series whose names would clash": (
+        [{"day": "x", "values": [{"day": "d1"}]}],
+        [{"day": "x", "values": [{"day": "d1"}]}],
+    ),
+    "tables in some rows only stay": (
+        [{"id": 1, "data": [{"n": 1}]}, {"id": 2, "data": None}],
+        [{"id": 1, "data": [{"n": 1}]}, {"id": 2, "data": None}],
+    ),
     "arrays in rows stay": ([{"id": 1, "tags": ["a", "b"]}], [{"id": 1, "tags": ["a", "b"]}]),
     "one object": ({"visitors": 3, "change": {"day": 0.5}}, [{"visitors": 3, "change.day": 0.5}]),
     "array of scalars": ([3, 5], [{"value": 3}, {"value": 5}]),
