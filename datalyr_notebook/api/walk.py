@@ -12,8 +12,8 @@ from datalyr_notebook.api.checkpoint import Checkpoint, Facts
 from datalyr_notebook.api.paging import Page, Paging, Request, Row, is_whole, recognized, rows_of
 from datalyr_notebook.api.spool import Spool, row_keys
 from datalyr_notebook.api.transport import Answer, Transport
-from datalyr_notebook.api.windows import Window, row_times
-from datalyr_notebook.errors import ColumnIndexError, PagingError, shown
+from datalyr_notebook.api.windows import Window, have_times, row_times
+from datalyr_notebook.errors import ColumnIndexError, MissingColumnsError, PagingError, shown
 from datalyr_notebook.progress import Step, silent
 
 TRIES: Final = 4
@@ -121,6 +121,8 @@ class Pages:
                 raise _Unsettled(f"the total changed from {total:,} to {page.total:,} rows")
             total = page.total if total is None else total
             split = window.split(row_times(rows))
+            if rows and split.without_time == len(rows):
+                _refuse_timeless(rows)
             received, outside = received + len(rows), outside + split.outside
             without_time += split.without_time
             self.rows += int(split.kept.sum())
@@ -207,6 +209,14 @@ class Pages:
 def _are_alike(page: Page, other: Page) -> bool:
     """Whether two answers are the same page; cursors may be made anew each time."""
     return page.rows == other.rows and (page.then is None) == (other.then is None) and page.total == other.total
+
+
+def _refuse_timeless(rows: list[Row]) -> None:
+    """Rows whose time stands under another name would all be left out, and the result would be empty."""
+    if not have_times(rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        fix = "Name yours with columns={'ts': 'timestamp'}, or check path=: it must be an endpoint of events."
+        raise MissingColumnsError("Client.events", "'timestamp'", names, fix)
 
 
 def _place(request: Request) -> int:

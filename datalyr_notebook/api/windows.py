@@ -104,6 +104,12 @@ def row_times(rows: Sequence[Mapping[str, object]]) -> Ints:
     return times
 
 
+def have_times(rows: Sequence[Mapping[str, object]]) -> bool:
+    """Whether any row has a key that a time stands under, readable or not."""
+    names = {name for spellings in _CLOCKS for name in spellings}
+    return any(not names.isdisjoint(row) for row in rows)
+
+
 def _first(row: Mapping[str, object], spellings: tuple[str, ...]) -> object:
     return next((row[name] for name in spellings if row.get(name) not in (None, "")), None)
 

@@ -13,7 +13,7 @@ import datalyr_notebook as dn
 from datalyr_notebook.api.paging import Paging
 from datalyr_notebook.api.pull import pull_events
 from datalyr_notebook.api.transport import Answer
-from datalyr_notebook.errors import PagingError
+from datalyr_notebook.errors import MissingColumnsError, PagingError
 from tests.api.services import ALL, END, ROWS, START, Service, answer_of, ids, pages_of, row, within
 
 
@@ -143,6 +143,16 @@ def test_rows_without_a_readable_time_are_left_out_counted_and_told(
         assert report.counts["unreadable_timestamps"] == 2
         assert "2 rows without a readable time left out" in caplog.text
         caplog.clear()
+
+
+@pytest.mark.parametrize("columns", [None, {"timestamp": "when"}])
+def test_rows_whose_time_has_another_name_are_no_empty_result(columns: dict[str, str] | None) -> None:
+    sent, read = ("timestamp", "when") if columns else ("ts", "ts")
+    rows = [{sent: one["timestamp"], "event": "pageview", "userId": "u"} for one in ROWS[:3]]
+    service = Service(lambda **_: {"data": rows, "next_cursor": None})
+    words = f"Client.events reads 'timestamp', but the table has only '{read}', 'event', 'userId'. Name yours"
+    with pytest.raises(MissingColumnsError, match=words):
+        pull_events(service, START, "2026-01-02", path="/e", columns=columns)
 
 
 def test_rows_without_any_sign_of_paging_may_be_the_first_of_many() -> None:
