@@ -28,6 +28,16 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme.lower())
 
 
+def host_of(url: str) -> str:
+    """Host and port as a person reads them.
+
+    >>> host_of("https://login.example.com:8443/x?y=z")
+    'login.example.com:8443'
+    """
+    parts = urlsplit(url)
+    return f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import requests
@@ -148,6 +148,12 @@ def of_unreadable(
         request_id_of(response, key),
         is_repeatable=is_repeatable,
     )
+
+
+def of_another_host(failure: Failure, host: str) -> Failure:
+    """A failure at an address that a redirect led to, where the key is not sent."""
+    problem = f"{failure.problem}; a redirect led to {host}, and the key is not sent there"
+    return replace(failure, problem=problem, fix=failure.fix if failure.is_limited else "Check base_url and the path.")
 
 
 def request_id_of(response: requests.Response, key: ApiKey) -> str | None:

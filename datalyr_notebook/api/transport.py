@@ -18,7 +18,14 @@ import urllib3
 
 from datalyr_notebook import errors, notices
 from datalyr_notebook.api import addresses, body
-from datalyr_notebook.api.failures import Failure, of_connection, of_status, of_unreadable, request_id_of
+from datalyr_notebook.api.failures import (
+    Failure,
+    of_another_host,
+    of_connection,
+    of_status,
+    of_unreadable,
+    request_id_of,
+)
 from datalyr_notebook.api.key import ApiKey
 from datalyr_notebook.api.rate_limit import Pace, RateLimit, read_rate_limit
 from datalyr_notebook.api.secrecy import Hidden
@@ -92,6 +99,8 @@ class Transport:
         self.max_retries = checked_number("max_retries", max_retries, least=0, whole=True)
         self.max_wait_s = checked_number("max_wait_s", max_wait_s, least=0)
         self.max_bytes = checked_number("max_bytes", max_bytes, least=1, whole=True)
+        if session is not None and not isinstance(session, requests.Session):
+            raise errors.OptionError("Client", "session", type(session), "a requests.Session, or leave it out")
         self._owns_session = session is None
         self._session = requests.Session() if session is None else session
         self._pace = Pace()
@@ -162,13 +171,21 @@ class Transport:
             try:
                 response = self._send(url, params)
             except _FAULTS as fault:
-                return of_connection(path, fault, self.timeout_s)
+                return self._told_where(of_connection(path, fault, self.timeout_s), url)
             with response:
                 outcome = self._read(response, path)
-            if not isinstance(outcome, str):
+            if isinstance(outcome, Failure):
+                return self._told_where(outcome, url)
+            if isinstance(outcome, Answer):
                 return outcome
             url, params = outcome, None  # the new address has its own parameters
         return of_unreadable(path, response, "redirects that do not end came", self._key)
+
+    def _told_where(self, failure: Failure, url: str) -> Failure:
+        """The failure, and the host if it is not the one that was asked."""
+        if addresses.origin(url) == addresses.origin(self.base_url):
+            return failure
+        return of_another_host(failure, errors.shown(self._key.redacted(addresses.host_of(url))))
 
     def _send(self, url: str, params: Mapping[str, Any] | None) -> requests.Response:
         """The answer's headers; its body is still to be read."""

@@ -214,6 +214,11 @@ def test_json_that_makes_no_table_says_what_came() -> None:
     assert raised.value.__context__ is None
 
 
+def test_a_session_that_is_none_is_refused() -> None:
+    with pytest.raises(errors.OptionError, match=r"Use a requests\.Session, or leave it out"):
+        dn.Client("dk_live_1", session="mine")  # type: ignore[arg-type]
+
+
 def test_a_given_session_stays_open_and_our_own_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[requests.Session] = []
 

@@ -77,6 +77,21 @@ def test_a_redirect_that_is_not_safe_is_refused(address: str, words: str) -> Non
     assert (raised.value.status, len(server.asked)) == (302, 1)
 
 
+def test_a_failure_at_another_host_says_that_the_key_is_not_sent_there() -> None:
+    with ScriptedServer(Reply({}, 401)) as other, ScriptedServer(to(f"{other.url}/overview")) as server:
+        host = other.origin.removeprefix("http://")
+        with pytest.raises(errors.AuthenticationError) as raised:
+            Transport(KEY, base_url=server.url).get("overview")
+    assert f"; a redirect led to '{host}', and the key is not sent there;" in str(raised.value)
+    assert str(raised.value).endswith(" Check base_url and the path.")
+
+
+def test_a_failure_at_the_same_host_says_nothing_of_redirects() -> None:
+    with ScriptedServer(to("/api/v1/x"), Reply({}, 401)) as server, pytest.raises(errors.ApiError) as raised:
+        Transport(KEY, base_url=server.url).get("overview")
+    assert "redirect" not in str(raised.value)
+
+
 class _Canned(requests.adapters.BaseAdapter):
     """Answers of an https host that a test cannot have."""
 
