@@ -81,7 +81,7 @@ def _found(given: Hidden) -> HiddenText:
     if said is not None and not isinstance(said, str):
         kind = type(said).__name__
         del said
-        raise ApiKeyError(f"api_key= is a {kind}, not a text", _MAKE_ONE)
+        raise ApiKeyError(f"api_key= is of type {kind}, not a text", _MAKE_ONE)
     said = HiddenText(in_environment if said is None else said.strip())
     in_environment = HiddenText(in_environment)
     if not said:

@@ -109,6 +109,8 @@ class Sandbox:
         self._calls: list[Call] = []
         self._before: dict[tuple[str, str | None, str | None], Reply] = {}
         self._faults: list[tuple[Fault, Iterator[int]]] = []
+        if isinstance(faults, Fault | str) or not isinstance(faults, Iterable):
+            raise OptionError("Sandbox", "faults", faults, "a list of faults such as [Fault('error', at=2)]")
         self.fail(*faults)
 
     def __enter__(self) -> str:

@@ -74,7 +74,9 @@ class Fault:
                 options.count("Fault", name, getattr(self, name))
         if self.every is not None and self.at != 1:
             raise OptionError("Fault", "at", self.at, "either at= or every=")
-        if not self.wait_s >= 0:
+        if self.status is not None and not (_is_number(self.status) and 100 <= self.status < 600):
+            raise OptionError("Fault", "status", self.status, "an HTTP status such as 503")
+        if not (_is_number(self.wait_s) and self.wait_s >= 0):
             raise OptionError("Fault", "wait_s", self.wait_s, "seconds, 0 or more")
 
     def happens_to(self, request: int) -> bool:
@@ -82,6 +84,10 @@ class Fault:
         if self.every is not None:
             return request % self.every == 0 and (self.times is None or request // self.every <= self.times)
         return self.at <= request < self.at + (self.times or 1)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 class Moment(NamedTuple):

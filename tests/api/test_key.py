@@ -101,7 +101,7 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(bad: str) -> No
 
 @pytest.mark.parametrize("bad", [KEY.encode(), [KEY], 5])
 def test_a_key_that_is_no_text_is_refused_without_showing_it(bad: Any) -> None:
-    with pytest.raises(errors.ApiKeyError, match=rf"api_key= is a {type(bad).__name__}, not a text") as raised:
+    with pytest.raises(errors.ApiKeyError, match=rf"api_key= is of type {type(bad).__name__}, not a text") as raised:
         Client(bad)
     assert KEY not in str(raised.value)
 

@@ -579,6 +579,8 @@ def test_many_clients_at_once_get_their_own_pages() -> None:
         ({"key": ""}, "a text such as 'dk_sandbox'"),
         ({"requests_per_minute": 0}, "a whole number of at least 1"),
         ({"faults": ["error"]}, "faults such as Fault"),
+        ({"faults": Fault("error")}, r"a list of faults such as \[Fault"),
+        ({"faults": "error"}, r"a list of faults such as \[Fault"),
         ({"events": "events.jsonl"}, "a DataFrame of events, a list of dicts"),
         ({"events": [{"timestamp": "yesterday"}]}, r"events\[0\]=.*rows with a readable 'timestamp'"),
         ({"events": [{"timestamp": "2026-03-01", 1: {2: {3}}, (1,): 2}]}, "rows that JSON can hold"),
@@ -605,6 +607,9 @@ def test_a_port_that_is_taken_is_said() -> None:
         ({"kind": "error", "at": 2, "every": 2}, "either at= or every="),
         ({"kind": "rate_limit", "tells": "never"}, "'reset', 'seconds', 'date'"),
         ({"kind": "slow", "wait_s": -1}, "seconds, 0 or more"),
+        ({"kind": "slow", "wait_s": "1"}, "seconds, 0 or more"),
+        ({"kind": "error", "status": "500"}, "an HTTP status such as 503"),
+        ({"kind": "error", "status": 5}, "an HTTP status such as 503"),
     ],
 )
 def test_a_fault_that_means_nothing_is_refused(options: dict[str, object], words: str) -> None:
