@@ -130,11 +130,7 @@ def _settled(
     """What was settled when the folder was begun, which is now where it holds no query yet."""
     file = path / QUERY
     if not file.exists():
-        settled = settle()
-        begun = path / (QUERY + _UNFINISHED)
-        begun.write_text(json.dumps({"query": query, "settled": settled}, indent=1), encoding="utf-8")
-        _finish(begun, file)
-        return settled
+        return _begun(path, query, settle)
     try:
         told = json.loads(file.read_bytes())
         first, settled = dict(told["query"]), dict(told["settled"])
@@ -142,6 +138,8 @@ def _settled(
         raise CheckpointError(str(path), f"its {QUERY} cannot be read", "Pass a new or empty folder.") from None
     asked = json.loads(json.dumps(query))
     differing = sorted(name for name in {*asked, *first} if asked.get(name) != first.get(name))
+    if differing and not any(_OURS.fullmatch(one.name) for one in path.iterdir()):
+        return _begun(path, query, settle)  # a first try, with a wrong path for example, that recorded nothing
     if differing:
         name = differing[0]
         raise CheckpointError(
@@ -149,6 +147,15 @@ def _settled(
             f"it belongs to another pull: {name} was {shown(first.get(name))} and is {shown(asked.get(name))}",
             "Pass a new folder for this one, or the same arguments as before to go on.",
         )
+    return settled
+
+
+def _begun(path: Path, query: Mapping[str, object], settle: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
+    """What is settled now, written down beside the query."""
+    settled = settle()
+    begun = path / (QUERY + _UNFINISHED)
+    begun.write_text(json.dumps({"query": query, "settled": settled}, indent=1), encoding="utf-8")
+    _finish(begun, path / QUERY)
     return settled
 
 

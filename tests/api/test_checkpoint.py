@@ -97,6 +97,17 @@ def test_a_sentinel_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> No
     assert Checkpoint(tmp_path).facts(FIRST) is None
 
 
+def test_a_folder_in_which_nothing_is_recorded_takes_another_query(tmp_path: Path) -> None:
+    with opened(tmp_path, {**ASKED, "path": "/evnets"}, settle):
+        pass  # 404
+    with opened(tmp_path, ASKED, lambda: {"until": "1970-01-04"}) as (held, settled):
+        assert settled == {"until": "1970-01-04"}
+        held.record(FIRST, COUNTED, write)
+    with opened(tmp_path, ASKED, settle) as (held, settled):
+        assert settled == {"until": "1970-01-04"}
+        assert held.facts(FIRST) is not None
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
@@ -106,8 +117,8 @@ def test_a_sentinel_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> No
     ],
 )
 def test_another_query_is_refused(tmp_path: Path, other: dict[str, object], words: str) -> None:
-    with opened(tmp_path, ASKED, settle):
-        pass
+    with opened(tmp_path, ASKED, settle) as (held, _):
+        held.record(FIRST, {"rows": 0}, None)
     with pytest.raises(CheckpointError, match=words), opened(tmp_path, {**ASKED, **other}, settle):
         pass
 
