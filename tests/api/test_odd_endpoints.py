@@ -100,12 +100,14 @@ def test_a_total_that_is_only_about_right_can_be_distrusted() -> None:
     assert len(pull_events(service, START, "2026-01-02", path="/events", paging=trusting_none, page_size=1)) == 2
 
 
-def test_rows_that_stand_on_several_pages_for_good_are_in_the_result_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_that_stand_on_several_pages_for_good_are_in_the_result_once(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     caplog.set_level("INFO")
     nameless = {"timestamp": "2026-01-01T10:00:00Z", "event": "pageview", "anonymousId": "anon_1"}
     rows = [nameless, nameless, row(1), nameless, row(1, value=9), row(2), row(1)]
     service = Service(lambda **params: {**pages_of(rows, **params), "total": 7})
-    folder = pull_events(service, START, "2026-01-02", path="/events", page_size=3, as_path=True)
+    folder = pull_events(service, START, "2026-01-02", path="/events", page_size=3, checkpoint=tmp_path, as_path=True)
     # Pages (nameless, nameless, e1), (nameless, another e1, e2), (e1): two equal rows of one page are two events.
     (part,) = Path(str(folder)).glob("*.parquet")
     assert pd.read_parquet(part)["event_id"].fillna("-").tolist() == ["-", "-", "e1", "e1", "e2"]
