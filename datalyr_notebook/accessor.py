@@ -23,6 +23,7 @@ from datalyr_notebook.lint import lint
 from datalyr_notebook.loading.files import write_events
 from datalyr_notebook.loading.normalize import normalize_events
 from datalyr_notebook.overview import overview
+from datalyr_notebook.studies.attention import attention
 from datalyr_notebook.studies.compare import PolicyComparison, compare_policies
 from datalyr_notebook.studies.impact import StitchingImpact, stitching_impact
 from datalyr_notebook.studies.match_rate import match_rate
@@ -151,6 +152,10 @@ class DatalyrAccessor:
     @_says(links_at_risk)
     def links_at_risk(self, **options: Any) -> pd.DataFrame:
         return links_at_risk(self._events, **options)
+
+    @_says(attention)
+    def attention(self, **options: Any) -> pd.DataFrame:
+        return attention(self._events, **options)
 
     @_says(lint)
     def lint(self, **options: Any) -> pd.DataFrame:

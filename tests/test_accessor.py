@@ -47,6 +47,7 @@ def test_every_question_about_identity_can_be_asked_at_the_front_door() -> None:
     pd.testing.assert_frame_equal(stitched.datalyr.match_rate("week"), dn.match_rate(stitched, "week"))
     pd.testing.assert_frame_equal(EVENTS.datalyr.lint(person="u1"), dn.lint(EVENTS, person="u1"))
     pd.testing.assert_frame_equal(EVENTS.datalyr.links_at_risk(), dn.links_at_risk(EVENTS))
+    pd.testing.assert_frame_equal(EVENTS.datalyr.attention(), dn.attention(EVENTS))
     assert EVENTS.datalyr.explain_link("anon_1", "u1").linked
     assert repr(EVENTS.datalyr.compare_policies()) == repr(dn.compare_policies(EVENTS))
     assert repr(EVENTS.datalyr.score_stitching(seed=1)) == repr(dn.score_stitching(EVENTS, seed=1))
