@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hmac
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -287,6 +288,8 @@ def main(given: Sequence[str] | None = None) -> None:
         url = sandbox.open()
     except DatalyrError as wrong:
         parser.error(str(wrong))
+    # Shells start background work with Ctrl-C ignored: then nothing but a kill would end it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         print(url)  # noqa: T201  (a command line's answer)
         print(f"dn.Client({asked.key!r}, base_url={url!r})", flush=True)  # noqa: T201
@@ -295,6 +298,7 @@ def main(given: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         pass
     finally:
+        signal.signal(signal.SIGINT, before)
         sandbox.close()
 
 

@@ -629,7 +629,10 @@ def test_the_command_line_serves_until_ctrl_c(tmp_path: Path) -> None:
         url, hint = server.stdout.readline().strip(), server.stdout.readline().strip()
         answer = requests.get(f"{url}/events/page", params=DAY, headers={"Authorization": "Bearer dk_mine"}, timeout=5)
         server.send_signal(SIGINT)
-        out, err = server.communicate(timeout=5)
+        try:
+            out, err = server.communicate(timeout=20)
+        finally:
+            server.kill()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/v1", url)
     assert hint == f"dn.Client('dk_mine', base_url='{url}')"
     assert answer.json()["total"] == 5
