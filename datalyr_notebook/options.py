@@ -58,15 +58,15 @@ def count(step: str, option: str, given: object) -> int:
     return given
 
 
-def microseconds(step: str, option: str, given: object) -> int:
-    """A positive duration, in microseconds."""
+def microseconds(step: str, option: str, given: object, *, also: str = "") -> int:
+    """A positive duration, in microseconds. ``also``: what else the option may be."""
     try:
         said = _DAYS.sub("D", given) if isinstance(given, str) else given
         duration = int(pd.Timedelta(said) // MICROSECOND)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         duration = 0
     if duration <= 0:
-        raise OptionError(step, option, given, "a positive duration such as '30min' or '90D'")
+        raise OptionError(step, option, given, f"a positive duration such as '30min' or '90D'{also}")
     return duration
 
 

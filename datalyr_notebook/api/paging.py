@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from datalyr_notebook import options
+from datalyr_notebook.api.addresses import origin
 from datalyr_notebook.api.transport import Answer
 from datalyr_notebook.errors import OptionError, shown
 
@@ -230,7 +231,7 @@ def _read_link(_: Paging, seen: _Seen) -> Page:
         doubt = "a page says that there is more, but gives no link" if _more(seen.told) else ""
         return Page(seen.rows, None, doubt=doubt)
     address = urljoin(seen.answer.url, target)
-    if _origin(address) != _origin(seen.answer.url):
+    if not _is_of_host(address, seen.answer.url):
         raise seen.answer.unfit(
             "its link to the next page leads to another host",
             "The key is sent to no other host. Ask who runs the endpoint, or name another paging=.",
@@ -294,11 +295,9 @@ def _next_link(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
+def _is_of_host(address: str, other: str) -> bool:
+    """Whether two addresses have the same origin; what is no address has none."""
     try:
-        port = parts.port
+        return origin(address) == origin(other)
     except ValueError:
-        port = -1
-    usual = {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, parts.hostname, port if port is not None else usual
+        return False

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,6 +18,7 @@ from datalyr_notebook.api import checkpoint as checkpoints
 from datalyr_notebook.api import dates
 from datalyr_notebook.api.checkpoint import Checkpoint, Facts
 from datalyr_notebook.api.paging import Paging, paging_of
+from datalyr_notebook.api.rate_limit import epoch_s
 from datalyr_notebook.api.transport import Transport
 from datalyr_notebook.api.walk import Pages
 from datalyr_notebook.api.windows import Window, windows
@@ -175,12 +175,8 @@ def _until(transport: Transport, plan: _Plan) -> pd.Timestamp:
     asked = {**plan.params, **windows(plan.start, plan.end, plan.window_us)[0].dates}
     # One row is enough: it is the header that is read.
     answer = transport.get(*(plan.paging or Paging("cursor")).first(plan.path, asked, 1))
-    try:
-        told = pd.Timestamp(parsedate_to_datetime(answer.headers.get("Date", "")))
-        server = told.tz_localize("UTC") if told.tzinfo is None else told.tz_convert("UTC")
-    except (ValueError, TypeError, OverflowError):
-        server = now
-    now = min(now, server)
+    told = epoch_s(answer.headers.get("Date"))
+    now = now if told is None else min(now, pd.Timestamp(told, unit="s", tz="UTC"))
     if plan.start > now:
         raise OptionError(
             _STEP, "start", str(plan.start), f"a moment that is not in the future (it is {now:%Y-%m-%dT%H:%MZ})"

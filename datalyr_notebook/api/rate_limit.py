@@ -51,7 +51,7 @@ def read_rate_limit(headers: Mapping[str, str], now: float) -> RateLimit:
     >>> read_rate_limit(headers, now=1_700_000_000)
     RateLimit(remaining=0, reset_s=30.0, retry_after_s=None)
     """
-    clocks = [clock for clock in (_epoch_s(headers.get("Date")), now) if clock is not None]
+    clocks = [clock for clock in (epoch_s(headers.get("Date")), now) if clock is not None]
     remaining = _number(headers.get("X-RateLimit-Remaining"))
     reset = _number(headers.get("X-RateLimit-Reset"))
     after = headers.get("Retry-After")
@@ -59,7 +59,7 @@ def read_rate_limit(headers: Mapping[str, str], now: float) -> RateLimit:
     return RateLimit(
         remaining=None if remaining is None else int(remaining),
         reset_s=None if reset is None else _until(reset, clocks),
-        retry_after_s=_until(moment, clocks) if seconds is None and (moment := _epoch_s(after)) else seconds,
+        retry_after_s=_until(moment, clocks) if seconds is None and (moment := epoch_s(after)) else seconds,
     )
 
 
@@ -113,8 +113,8 @@ def _number(text: str | None) -> float | None:
     return float(found[1]) if found else None
 
 
-def _epoch_s(text: str | None) -> float | None:
-    """The moment of an HTTP date; these are always UTC."""
+def epoch_s(text: str | None) -> float | None:
+    """The moment of an HTTP date, which is always UTC; None where it is none."""
     try:
         moment = parsedate_to_datetime(text or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()

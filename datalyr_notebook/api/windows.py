@@ -11,13 +11,12 @@ import pandas as pd
 from datalyr_notebook import options
 from datalyr_notebook.errors import OptionError
 from datalyr_notebook.loading.clock import MISSING, read_times
+from datalyr_notebook.loading.normalize import CLOCKS
 from datalyr_notebook.order import Flags, Ints
 
 SECOND_US: Final = 1_000_000
 _MOST: Final = 100_000
 """More windows than that are a slip of the pen: 11 years in hours."""
-_CLOCKS: Final = (("timestamp",), ("identified_at", "identifiedAt"), ("aliased_at", "aliasedAt"))
-"""The keys a row's time stands under, in the order in which normalize_events looks for it."""
 
 
 class Window(NamedTuple):
@@ -95,7 +94,7 @@ def row_times(rows: Sequence[Mapping[str, object]]) -> Ints:
     array([1000000, 2000000])
     """
     times = np.full(len(rows), MISSING, dtype=np.int64)
-    for spellings in _CLOCKS:
+    for spellings in CLOCKS.values():
         places = np.flatnonzero(times == MISSING)
         if not len(places):
             break
@@ -106,7 +105,7 @@ def row_times(rows: Sequence[Mapping[str, object]]) -> Ints:
 
 def have_times(rows: Sequence[Mapping[str, object]]) -> bool:
     """Whether any row has a key that a time stands under, readable or not."""
-    names = {name for spellings in _CLOCKS for name in spellings}
+    names = {name for spellings in CLOCKS.values() for name in spellings}
     return any(not names.isdisjoint(row) for row in rows)
 
 

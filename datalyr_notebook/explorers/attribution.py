@@ -152,13 +152,8 @@ class AttributionExplorer(Explorer):
         return [str(name) for name, _ in named[:MOST_OFFERED]]
 
     def _refreshed(self) -> None:
-        self.earned = None
-        self._list_totals(chosen=-1)
-        bars = self._state["view"] == "bars"
-        self.conversions_box.layout.display = None if bars else "none"
-        note = "Choose a bar, or a row of the totals, to see the conversions behind it." if bars else ""
-        self.conversions_table.show(pd.DataFrame(), note=note)
-        self.details.value = ""
+        self.conversions_box.layout.display = None if self._state["view"] == "bars" else "none"
+        self._let_go()
         if self._is_open:
             self._work_out()
 
@@ -204,14 +199,22 @@ class AttributionExplorer(Explorer):
         if self._state["view"] != "bars":
             return
         if not marks:
-            self.picked = None
-            self._refreshed()
+            self._let_go()
             return
         with self._quietly():
             self.totals_table.chosen = -1  # a bar may hold several rows
         model = int(marks[0][1][0])  # conversions are listed with what they earned under one model
         bars = sorted({int(bar) for _, (of, bar) in marks if int(of) == model})
         self._choose(self._state["models"][model], self.answers.groups_of_bars(bars, self._state["metric"]))
+
+    def _let_go(self) -> None:
+        """Nothing is chosen: no bar, no row of the totals, no conversion."""
+        self.earned = self.picked = None
+        self._list_totals(chosen=-1)
+        bars = self._state["view"] == "bars"
+        note = "Choose a bar, or a row of the totals, to see the conversions behind it." if bars else ""
+        self.conversions_table.show(pd.DataFrame(), note=note)
+        self.details.value = ""
 
     def _on_total(self, change: Any) -> None:  # noqa: ANN401  (traitlets' Bunch)
         if self._state["view"] != "bars" or self._is_setting:

@@ -145,7 +145,7 @@ class IdentityExplorer(Explorer):
             lines.append("stitched = dn.stitch(events, rule)")
             table = "stitched"
         said = [table, repr(self.answers.shown_name(person)), "rule=rule"]
-        if sides.shown.links is not None:
+        if len(sides.shown.links):
             taken = sides.shown.links[LINK_KEY].astype(object).itertuples(index=False, name=None)
             lines.insert(1, "import pandas as pd")
             lines.append("links = pd.DataFrame(")

@@ -112,7 +112,7 @@ class IdentityAnswers:
             if others
             else "",
             listing_sentence(state["look"], len(listed), len(found)),
-            changes_sentence(shown.changes, ruled.rule, 0 if shown.links is None else len(shown.links), is_new=is_new),
+            changes_sentence(shown.changes, ruled.rule, len(shown.links), is_new=is_new),
         )
         changed = {
             CREDIT: self.redaction.worked_out(shown.changes.credit),
@@ -247,16 +247,11 @@ class IdentityAnswers:
         if asked is None or asked == "":
             first = self._first()
             return "" if first is None else self.shown_name(first)
-        original = self.redaction.original(asked.strip() if isinstance(asked, str) else asked)
+        wanted = asked.strip() if isinstance(asked, str) else asked
         tables = (self.sides.opened.stitched, self.source.stitched)
-        if all(self._resolved(table, original)[0] is None for table in tables):
-            near: list[str] = []
-            try:
-                find_person(STEP, self.source.stitched, original)
-            except errors.UnknownPersonError as error:
-                near = [] if self.redaction.masks else error.nearest
-            raise errors.UnknownPersonError(STEP, asked, near)
-        return self.shown_name(str(original))
+        if all(self._resolved(table, wanted)[0] is None for table in tables):
+            find_person(STEP, self.source.stitched, wanted, redaction=self.redaction)  # raises: nobody has it
+        return self.shown_name(str(self.redaction.original(wanted)))
 
     def _read_links(self, given: object) -> list[list[str]]:
         words = "a list of links: [id, other_id, kind] each, as identity_links has them"

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from datalyr_notebook import schema
 from datalyr_notebook.attribution.result import Attribution
 from datalyr_notebook.explorers.source import Source
 from datalyr_notebook.identity.rule import StitchRule
@@ -46,8 +47,8 @@ class Shown:
 
     without: tuple[Link, ...]
     stitched: pd.DataFrame
-    links: pd.DataFrame | None
-    """Those of ``without`` that the events show under the rule, as identity_links shows them; None: none."""
+    links: pd.DataFrame
+    """Those of ``without`` that the events show under the rule, as identity_links shows them."""
     changes: Difference
     """From the events as the explorer was opened to these; of the events that both sides know."""
 
@@ -120,13 +121,13 @@ class IdentitySides:
         return Ruled(rule, stitched, found, find_clusters(stitched, rule))
 
     def _shown(self, ruled: Ruled, without: tuple[Link, ...]) -> Shown:
-        stitched, links = ruled.stitched, None
+        stitched, links = ruled.stitched, schema.empty(schema.IDENTITY_LINKS)
         if without:
             events = ruled.rule.known(self.source.events)
             links = links_shown(link_frame(without), events, ruled.rule)
             with repeated():
                 stitched = stitch_without(events, links, ruled.rule) if len(links) else stitched
-        return Shown(without, stitched, links if links is not None and len(links) else None, self._changes(stitched))
+        return Shown(without, stitched, links, self._changes(stitched))
 
     def _changes(self, shown: pd.DataFrame) -> Difference:
         """What the events that both sides know win and lose."""

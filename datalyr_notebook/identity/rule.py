@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from datalyr_notebook import errors, options, schema
 from datalyr_notebook.identity.blocking import BlockList
 from datalyr_notebook.identity.links import BRIDGE_KINDS, Members, find_members
 from datalyr_notebook.identity.policies import POLICIES
+from datalyr_notebook.order import Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,15 @@ class StitchRule:
 
     def known(self, events: pd.DataFrame) -> pd.DataFrame:
         """The events that had happened by ``as_of``."""
+        known: pd.DataFrame = events if self.as_of is None or self.is_at_event else events.loc[self.happened(events)]
+        return known
+
+    def happened(self, events: pd.DataFrame) -> Flags:
+        """Which of the events had happened by ``as_of``."""
         if self.as_of is None or self.is_at_event:
-            return events
-        happened: pd.DataFrame = events.loc[(events["timestamp"] <= self.as_of).to_numpy()]
-        return happened
+            return np.ones(len(events), dtype=bool)
+        flags: Flags = (events["timestamp"] <= self.as_of).to_numpy(dtype=bool)
+        return flags
 
     def members(self, events: pd.DataFrame) -> Members:
         """Devices and users of the events, without the ids that are nobody's."""

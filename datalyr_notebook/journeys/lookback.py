@@ -106,11 +106,8 @@ def named_source(source: str) -> str:
 
 
 def _microseconds(step: str, given: object) -> int:
-    try:
-        return UNLIMITED if given is None else options.microseconds(step, "lookback", given)
-    except errors.OptionError:
-        words = "a positive duration such as '30min' or '90D', None for any age, 'platform', or a dict by source"
-        raise errors.OptionError(step, "lookback", given, words) from None
+    also = ", None for any age, 'platform', or a dict by source"
+    return UNLIMITED if given is None else options.microseconds(step, "lookback", given, also=also)
 
 
 def _days(limit: int) -> str:

@@ -59,6 +59,10 @@ _HELPER_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "user_agent": ("user_agent", "userAgent"),
 }
 """Columns that only help to fill ours; they pass through as they are."""
+CLOCKS: Final = {
+    name: {**SPELLINGS, **_HELPER_SPELLINGS}[name] for name in ("timestamp", "identified_at", "aliased_at")
+}
+"""The columns that a row's time is read from, the first that holds one, and their spellings."""
 _OTHER_WORDS: Final = ("revenue", "amount", "transaction_id", "transactionId", "stripeSessionId")
 """Spellings that are another word: beside the canonical one they fill its gaps, and pass through."""
 
@@ -252,7 +256,7 @@ def _check_needs(flat: pd.DataFrame) -> None:
         raise errors.MissingColumnsError(_STEP, "'anonymous_id' or 'user_id'", flat.columns)
     if "event_name" not in flat.columns:
         raise errors.MissingColumnsError(_STEP, "'event_name'", flat.columns)
-    if not {"timestamp", "identified_at", "aliased_at"} & set(flat.columns):
+    if not CLOCKS.keys() & set(flat.columns):
         raise errors.MissingColumnsError(_STEP, "'timestamp'", flat.columns)
 
 
@@ -324,7 +328,7 @@ def _times(flat: pd.DataFrame, report: LoadReport, *, collect: bool) -> tuple[or
     """Each row's time: timestamp, else identified_at, else aliased_at."""
     time = np.full(len(flat), MISSING, dtype=np.int64)
     unreadable = np.zeros(len(flat), dtype=bool)
-    for column in ("timestamp", "identified_at", "aliased_at"):
+    for column in CLOCKS:
         if column not in flat.columns or (column != "timestamp" and (time != MISSING).all()):
             continue
         read = read_times(flat[column])

@@ -108,10 +108,7 @@ def _read(given: pd.DataFrame, rule: StitchRule) -> tuple[pd.DataFrame, Flags]:
         say(f"{_STEP}: these events are not stitched; stitching them with policy={rule.policy!r}.")
         whole = as_canonical(given, _STEP)
         stitched = stitch(whole, rule)
-    kept = np.ones(len(whole), dtype=bool)
-    if rule.as_of is not None:
-        kept = (whole["timestamp"] <= rule.as_of).to_numpy()
-    return stitched, kept
+    return stitched, rule.happened(whole)
 
 
 def _people(stitched: pd.DataFrame, crediting: Crediting, kept: Flags) -> People:

@@ -111,9 +111,7 @@ def stitching_impact(
     crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model(_STEP)
     table = as_canonical(events, _STEP)
-    kept = np.ones(len(table), dtype=bool)
-    if rule.as_of is not None:
-        kept = (table["timestamp"] <= rule.as_of).to_numpy()
+    kept = rule.happened(table)
     with steps("stitching impact", 3) as step:
         step("with stitching")
         found = crediting.credit(stitch(table, rule), kept)

@@ -66,12 +66,9 @@ def links_at_risk(
     crediting = Crediting(conversion=conversion, model=model, by=by, options=of_attribute)
     crediting.one_model("links_at_risk")
     whole = as_canonical(events, "links_at_risk")
-    had_happened = np.ones(len(whole), dtype=bool)
-    if rule.as_of is not None:
-        had_happened = (whole["timestamp"] <= rule.as_of).to_numpy()
     table = rule.known(whole)
     return find_links_at_risk(
-        table, rule, crediting, kinds=wanted, kept=had_happened, members=rule.members(table), is_stitched=False
+        table, rule, crediting, kinds=wanted, kept=rule.happened(whole), members=rule.members(table), is_stitched=False
     )
 
 

@@ -76,9 +76,7 @@ def what_if(
     crediting.one_model("what_if")
     whole = as_canonical(events, "what_if")
     table = rule.known(whole)
-    kept = np.ones(len(whole), dtype=bool)
-    if rule.as_of is not None:
-        kept = (whole["timestamp"] <= rule.as_of).to_numpy()
+    kept = rule.happened(whole)
     with steps("what if", 4) as step:
         step("finding the links")
         links = asked_links("what_if", without, table, rule)
